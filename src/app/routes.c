@@ -1,0 +1,216 @@
+#include "app/routes.h"
+
+#include "app/page.h"
+#include "core/account.h"
+#include "core/blocks.h"
+#include "core/process.h"
+#include "ingest/ingest.h"
+
+struct route {
+    const char *path; /* ends in `/`: everything beneath it */
+    unsigned methods; /* bits of enum method; OPTIONS is everywhere */
+    const char *allow;
+    void (*begin)(struct conn *conn, const struct request *request, struct span rest);
+};
+
+/* ---- the pages and what is for operators ---- */
+
+static void begin_page(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)request, (void)rest;
+    struct answer answer;
+    answer_begin(&answer, 200);
+    answer_field(&answer, "Cache-Control", span_of("no-cache"));
+    answer_field(&answer, "X-Content-Type-Options", span_of("nosniff"));
+    answer_field(&answer, "Content-Security-Policy",
+                 span_of("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+                         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
+    answer_body(&answer, "text/html; charset=utf-8", span_from((const char *)page_index, page_index_size));
+    conn_answer(conn, &answer);
+}
+
+static void begin_health(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)request, (void)rest;
+    health_begin(conn);
+}
+
+static void begin_ready(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)request, (void)rest;
+    ready_begin(conn);
+}
+
+static void write_count(struct json *json, const char *name, uint64_t count)
+{
+    json_name(json, name);
+    json_u64(json, count);
+}
+
+static void answer_numbers(struct conn *conn, void (*write)(struct conn *conn, struct json *json))
+{
+    struct answer answer;
+    struct json json;
+    answer_begin(&answer, 200);
+    answer_field(&answer, "Cache-Control", span_of("no-store"));
+    answer_json_begin(&answer, &json);
+    json_object_begin(&json);
+    write(conn, &json);
+    json_object_end(&json);
+    answer_json_end(&answer, &json, "application/json");
+    conn_answer(conn, &answer);
+}
+
+static void write_handles(struct conn *conn, struct json *json)
+{
+    (void)conn;
+    json_name(json, "open");
+    json_object_begin(json);
+    for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
+        write_count(json, handle_word((enum handle_kind)kind), handles_open((enum handle_kind)kind));
+    json_object_end(json);
+}
+
+static void begin_handles(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)request, (void)rest;
+    answer_numbers(conn, write_handles);
+}
+
+static void write_memory(struct conn *conn, struct json *json)
+{
+    struct budget *budget = ingest_of(conn)->intake.budget;
+    struct process_memory memory = {0};
+    process_memory(&memory);
+    write_count(json, "anonymous", memory.anonymous);
+    write_count(json, "shared", memory.shared);
+    write_count(json, "resident", memory.resident);
+    write_count(json, "budget", budget_size(budget));
+    json_name(json, "promised");
+    json_i64(json, budget_used(budget));
+    write_count(json, "waiting", budget_waiting(budget));
+    write_count(json, "blocks_in_use", blocks_in_use());
+    json_name(json, "accounts");
+    json_object_begin(json);
+    for (int i = 0; i < ACCOUNT_COUNT; i++) {
+        json_name(json, account_word((enum account)i));
+        json_i64(json, account_used((enum account)i));
+    }
+    json_object_end(json);
+}
+
+static void begin_memory(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)request, (void)rest;
+    answer_numbers(conn, write_memory);
+}
+
+/* ---- objects ---- */
+
+static void begin_object(struct conn *conn, const struct request *request, struct span rest)
+{
+    if (request->method == METHOD_PUT)
+        raw_begin(conn, request, rest);
+    else if (request->method == METHOD_DELETE)
+        removal_begin(conn, request, rest);
+    else
+        files_begin(conn, request, rest);
+}
+
+/* ---- finding the route ---- */
+
+static const struct route public_routes[] = {
+    {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page},
+    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
+    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready},
+    {"/files/", METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE, "GET, HEAD, PUT, DELETE, OPTIONS", begin_object},
+    {NULL, 0, NULL, NULL}};
+
+static const struct route admin_routes[] = {
+    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
+    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready},
+    {"/api/handles", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_handles},
+    {"/api/memory", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_memory},
+    {NULL, 0, NULL, NULL}};
+
+/* The part of `path` beneath the route; false when it is another one's. */
+static bool leads_to(const struct route *route, struct span path, struct span *rest_out)
+{
+    size_t length = strlen(route->path);
+    bool is_folder = length > 1 && route->path[length - 1] == '/';
+    if (!span_starts_with(path, span_of(route->path)) || (!is_folder && path.length != length))
+        return false;
+    *rest_out = span_from(path.at + length, path.length - length);
+    return true;
+}
+
+/* A page of another site may not make a browser upload here, nor read (HTTP_API, browsers). */
+static bool is_foreign(struct conn *conn, const struct request *request, struct error *error)
+{
+    char base_url[BASE_URL_SIZE];
+    struct span origin;
+    if (!request_find(request, "origin", &origin))
+        return false;
+    struct span own = {NULL, 0}, scheme = span_of("http");
+    if (conn_base_url(conn, request, base_url))
+        own = span_of(base_url + strlen("http://"));
+    if (request_count(request, "origin") == 1 && origin_is_same(origin, scheme, own))
+        return false;
+    error_set(error, ERROR_FOREIGN_ORIGIN, "The request comes from a page of another site, which may not use this server.");
+    return true;
+}
+
+static void answer_options(struct conn *conn, const char *allow)
+{
+    struct answer answer;
+    answer_begin(&answer, 204);
+    answer_field(&answer, "Allow", span_of(allow));
+    conn_answer(conn, &answer);
+}
+
+static void answer_wrong_method(struct conn *conn, const struct request *request, const char *allow)
+{
+    struct answer answer;
+    struct error error;
+    error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s can't be used here, only %s.", request->method_name.at, allow);
+    answer_problem(&answer, &error);
+    answer_field(&answer, "Allow", span_of(allow));
+    conn_answer(conn, &answer);
+}
+
+static void begin_on(const struct route *routes, struct conn *conn, const struct request *request)
+{
+    struct error error;
+    struct span rest;
+    if (is_foreign(conn, request, &error)) {
+        conn_answer_error(conn, &error);
+        return;
+    }
+    if (span_equal(request->target.path, span_of("*"))) {
+        answer_options(conn, "GET, HEAD, PUT, DELETE, OPTIONS");
+        return;
+    }
+    for (const struct route *route = routes; route->path != NULL; route++) {
+        if (!leads_to(route, request->target.path, &rest))
+            continue;
+        if (request->method == METHOD_OPTIONS)
+            answer_options(conn, route->allow);
+        else if ((request->method & route->methods) == 0)
+            answer_wrong_method(conn, request, route->allow);
+        else
+            route->begin(conn, request, rest);
+        return;
+    }
+    error_set(&error, ERROR_NOT_FOUND, "There is nothing at this path; objects are beneath /files/.");
+    conn_answer_error(conn, &error);
+}
+
+void routes_begin_public(struct conn *conn, const struct request *request)
+{
+    begin_on(public_routes, conn, request);
+}
+
+void routes_begin_admin(struct conn *conn, const struct request *request)
+{
+    begin_on(admin_routes, conn, request);
+}

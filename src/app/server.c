@@ -1,0 +1,465 @@
+/* The server put together: loops, store, listeners, and their end. */
+#include "app/server.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/routes.h"
+#include "base/version.h"
+#include "base/store_url.h"
+#include "core/account.h"
+#include "core/file.h"
+#include "core/log.h"
+#include "http/head.h"
+#include "ingest/ingest.h"
+
+enum {
+    LOOPS_MAX = 256,
+    DOORS_MAX = SETTING_LIST_MAX + 1,
+    RESERVE_BLOCKS = 16,                 /* of each loop, for a store whose disk is slow */
+    PROCESS_COST = 3 * 1024 * 1024,      /* libraries, stacks, what the allocator keeps */
+    CONNECTION_COST = 2 * 1024,          /* with what any connection may keep of a head */
+    HEADS_SHARE = 8,                     /* an eighth of the limit is for unfinished heads */
+    CHECK_MS = 100
+};
+
+struct server;
+
+/* One loop with what lives on it. */
+struct worker {
+    struct server *server;
+    struct loop *loop;
+    struct http http;
+    struct ingest ingest;
+    struct task drain, close_all;
+    _Atomic unsigned connections;
+};
+
+/* One listening address. */
+struct door {
+    struct listener_user user;
+    struct server *server;
+    struct listener *listener;
+    struct http_terms terms;
+    bool is_admin;
+    char name[ADDRESS_SIZE];
+};
+
+struct server {
+    const struct settings *settings;
+    struct worker *workers;
+    unsigned worker_count, started;
+    struct loop *loops[LOOPS_MAX];
+    struct budget *uploads, *heads;
+    struct store *store;
+    char store_url[4200];
+    int data_dir;
+    struct door doors[DOORS_MAX];
+    unsigned door_count;
+    _Atomic unsigned connections;
+    _Atomic bool is_full; /* no more is accepted until a connection ends */
+    struct task reopen;
+    struct timer check; /* while draining */
+    uint64_t close_at_ms, abort_at_ms, give_up_at_ms;
+    bool is_draining, is_closed, is_aborted;
+};
+
+/* ---- connections ---- */
+
+/* A connection on its way to another loop. */
+struct arrival {
+    struct task task;
+    struct worker *worker;
+    const struct http_terms *terms;
+    int fd;
+};
+
+static void lose_connection(struct server *server)
+{
+    atomic_fetch_sub(&server->connections, 1);
+    if (atomic_exchange(&server->is_full, false))
+        loop_post(server->loops[0], &server->reopen);
+}
+
+static void connection_closed(struct http *http)
+{
+    struct ingest *ingest = http->owner;
+    struct worker *worker = container_of(ingest, struct worker, ingest);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    lose_connection(worker->server);
+}
+
+static void open_connection(struct worker *worker, const struct http_terms *terms, int fd)
+{
+    if (conn_open(&worker->http, terms, fd))
+        return;
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    lose_connection(worker->server);
+    log_event(LOG_WARN, "no memory for a connection");
+}
+
+static void arrived(struct task *task)
+{
+    struct arrival *arrival = container_of(task, struct arrival, task);
+    struct arrival here = *arrival;
+    account_free(ACCOUNT_CONNECTION, &arrival, sizeof *arrival);
+    open_connection(here.worker, here.terms, here.fd);
+}
+
+/* The loop with the fewest uploads under way, and of those the one with the fewest connections. */
+static struct worker *choose_worker(struct server *server)
+{
+    struct worker *best = NULL;
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct worker *worker = &server->workers[i];
+        uint64_t uploads = atomic_load_explicit(&worker->ingest.intake.uploads, memory_order_relaxed);
+        uint64_t load = uploads << 32 | atomic_load_explicit(&worker->connections, memory_order_relaxed);
+        if (load < least) {
+            least = load;
+            best = worker;
+        }
+    }
+    return best;
+}
+
+static void hand_over(struct server *server, struct worker *worker, const struct http_terms *terms, int fd)
+{
+    if (worker == &server->workers[0]) {
+        open_connection(worker, terms, fd);
+        return;
+    }
+    struct arrival *arrival = account_alloc(ACCOUNT_CONNECTION, sizeof *arrival);
+    if (arrival == NULL) {
+        socket_refuse(fd);
+        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+        lose_connection(server);
+        return;
+    }
+    *arrival = (struct arrival){.task.run = arrived, .worker = worker, .terms = terms, .fd = fd};
+    loop_post(worker->loop, &arrival->task);
+}
+
+static void pause_doors(struct server *server)
+{
+    for (unsigned i = 0; i < server->door_count; i++)
+        if (!server->doors[i].is_admin && server->doors[i].listener != NULL)
+            listener_pause(server->doors[i].listener);
+}
+
+static void reopen_doors(struct task *task)
+{
+    struct server *server = container_of(task, struct server, reopen);
+    for (unsigned i = 0; i < server->door_count; i++)
+        if (server->doors[i].listener != NULL)
+            listener_resume(server->doors[i].listener);
+}
+
+static void accepted(struct listener_user *user, int fd)
+{
+    struct door *door = container_of(user, struct door, user);
+    struct server *server = door->server;
+    struct worker *worker = door->is_admin ? &server->workers[0] : choose_worker(server);
+    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
+    if (atomic_fetch_add(&server->connections, 1) + 1 >= server->settings->max_connections) {
+        pause_doors(server);
+        atomic_store(&server->is_full, true);
+        if (atomic_load(&server->connections) < server->settings->max_connections && atomic_exchange(&server->is_full, false))
+            reopen_doors(&server->reopen); /* one ended between the two looks */
+    }
+    hand_over(server, worker, &door->terms, fd);
+}
+
+/* ---- opening ---- */
+
+static bool fail_errno(struct error *error, const char *what, const char *which, int result)
+{
+    return error_set(error, ERROR_CANNOT_START, "%s %s can't be used: %s.", what, which, strerror(-result));
+}
+
+static bool open_data_dir(struct server *server, struct error *error)
+{
+    const char *path = server->settings->data_dir;
+    server->data_dir = folder_open(path, true);
+    if (server->data_dir < 0)
+        return fail_errno(error, "The data folder", path, server->data_dir);
+    int result = folder_lock(server->data_dir);
+    if (result == -EAGAIN)
+        return error_set(error, ERROR_CANNOT_START, "The data folder %s is in use by another penstock.", path);
+    return result == 0 || fail_errno(error, "The data folder", path, result);
+}
+
+/* What the fixed parts may cost comes off first; uploads share the rest. */
+static bool open_budgets(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    uint64_t loops = server->worker_count * (uint64_t)(LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head));
+    uint64_t heads = settings->memory_limit / HEADS_SHARE;
+    uint64_t fixed = PROCESS_COST + loops + heads + settings->max_connections * CONNECTION_COST;
+    uint64_t least = 256 * 1024;
+    uint64_t rest = settings->memory_limit > fixed + least ? settings->memory_limit - fixed : least;
+    if (budget_open(&server->uploads, rest) && budget_open(&server->heads, heads))
+        return true;
+    return error_set(error, ERROR_CANNOT_START, "There is no memory for the budget.");
+}
+
+static bool open_worker(struct server *server, unsigned index)
+{
+    struct worker *worker = &server->workers[index];
+    worker->server = server;
+    if (!loop_open(&worker->loop, index))
+        return false;
+    server->loops[index] = worker->loop;
+    worker->http.closed = NULL;
+    if (!http_open(&worker->http, worker->loop, server->heads, &worker->ingest))
+        return false;
+    worker->http.closed = connection_closed;
+    worker->ingest.intake = (struct intake){.loop = worker->loop,
+                                            .budget = server->uploads,
+                                            .max_file_size = server->settings->max_file_size};
+    return true;
+}
+
+static bool open_workers(struct server *server, struct error *error)
+{
+    server->workers = account_alloc(ACCOUNT_LOOP, server->worker_count * sizeof *server->workers);
+    if (server->workers == NULL)
+        return error_set(error, ERROR_CANNOT_START, "There is no memory for the loops.");
+    for (unsigned i = 0; i < server->worker_count; i++)
+        if (!open_worker(server, i))
+            return error_set(error, ERROR_CANNOT_START, "A loop could not be opened: memory or descriptors are short.");
+    return true;
+}
+
+static bool open_store(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    struct store_terms terms = {.loops = server->loops,
+                                .loop_count = server->worker_count,
+                                .is_durable = settings->durable,
+                                .min_free = settings->min_free,
+                                .reserve_blocks = RESERVE_BLOCKS};
+    struct store_url url = {.kind = STORE_FILE};
+    if (settings->store == NULL)
+        snprintf(url.path, sizeof url.path, "%s/files", settings->data_dir);
+    else if (!store_url_read(span_of(settings->store), &url, error))
+        return false;
+    snprintf(server->store_url, sizeof server->store_url, url.kind == STORE_NULL ? "null:%s" : "%s",
+             url.kind == STORE_NULL ? "" : url.path);
+    bool is_open = url.kind == STORE_NULL ? store_null_open(&terms, &server->store, error)
+                                          : store_file_open(url.path, &terms, &server->store, error);
+    for (unsigned i = 0; is_open && i < server->worker_count; i++)
+        server->workers[i].ingest.intake.store = server->store;
+    return is_open;
+}
+
+static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
+{
+    struct door *door = &server->doors[server->door_count];
+    const struct settings *settings = server->settings;
+    door->server = server;
+    door->user.accepted = accepted;
+    door->is_admin = is_admin;
+    door->terms = (struct http_terms){.idle_ms = settings->idle_timeout,
+                                      .head_ms = settings->head_timeout,
+                                      .body_ms = settings->body_timeout,
+                                      .linger_ms = settings->linger_timeout,
+                                      .linger_size = settings->linger_size,
+                                      .begin = is_admin ? routes_begin_admin : routes_begin_public};
+    int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
+    if (result < 0)
+        return fail_errno(error, "The address", address, result);
+    server->door_count++;
+    return true;
+}
+
+static bool open_doors(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    for (unsigned i = 0; i < settings->listen.count; i++)
+        if (!open_door(server, settings->listen.items[i], false, error))
+            return false;
+    return strcmp(settings->admin_listen, "off") == 0 || open_door(server, settings->admin_listen, true, error);
+}
+
+static bool open_all(struct server *server, struct error *error)
+{
+    server->worker_count = (unsigned)server->settings->threads;
+    return open_data_dir(server, error) && open_budgets(server, error) && open_workers(server, error) &&
+           open_store(server, error) && open_doors(server, error);
+}
+
+/* ---- closing ---- */
+
+static void close_doors(struct server *server, bool also_admin)
+{
+    for (unsigned i = 0; i < server->door_count; i++)
+        if (also_admin || !server->doors[i].is_admin)
+            listener_close(&server->doors[i].listener);
+}
+
+static void close_everything(struct server *server)
+{
+    close_doors(server, true);
+    store_close(&server->store);
+    for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++) {
+        if (server->workers[i].http.head != NULL)
+            http_close(&server->workers[i].http);
+        loop_close(&server->workers[i].loop);
+    }
+    if (server->workers != NULL)
+        account_free(ACCOUNT_LOOP, &server->workers, server->worker_count * sizeof *server->workers);
+    budget_close(&server->uploads);
+    budget_close(&server->heads);
+    file_close(&server->data_dir);
+}
+
+/* ---- the end, in order ---- */
+
+static void drain_worker(struct task *task)
+{
+    struct worker *worker = container_of(task, struct worker, drain);
+    http_drain(&worker->http);
+}
+
+static void close_worker(struct task *task)
+{
+    struct worker *worker = container_of(task, struct worker, close_all);
+    http_close_all(&worker->http);
+}
+
+static bool is_idle(void)
+{
+    for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
+        if (handles_open((enum handle_kind)kind) > 0)
+            return false;
+    return true;
+}
+
+static void abort_all(struct server *server)
+{
+    if (!server->is_aborted && !is_idle())
+        log_event(LOG_WARN, "what is left is aborted");
+    server->is_aborted = true;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        loop_post(server->workers[i].loop, &server->workers[i].close_all);
+}
+
+static void close_for_drain(struct server *server)
+{
+    server->is_closed = true;
+    close_doors(server, false);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        loop_post(server->workers[i].loop, &server->workers[i].drain);
+}
+
+static void check_drain(struct timer *timer)
+{
+    struct server *server = container_of(timer, struct server, check);
+    uint64_t now = loop_now_ms(server->loops[0]);
+    if (!server->is_closed && now >= server->close_at_ms)
+        close_for_drain(server);
+    if (server->is_closed && is_idle()) {
+        for (unsigned i = 0; i < server->worker_count; i++)
+            loop_stop(server->loops[i]);
+        return;
+    }
+    if (now >= server->abort_at_ms)
+        abort_all(server);
+    timer_start(server->loops[0], &server->check, CHECK_MS);
+}
+
+/* The first asks to end in order, the second to end now. */
+static void told_to_end(void *owner, unsigned times)
+{
+    struct server *server = owner;
+    uint64_t now = loop_now_ms(server->loops[0]);
+    if (times > 1) {
+        server->close_at_ms = server->abort_at_ms = now;
+    } else {
+        log_event(LOG_INFO, "ending: uploads under way go on, no new ones are taken");
+        server->is_draining = true;
+        server->close_at_ms = now + server->settings->drain_delay;
+        server->abort_at_ms = server->close_at_ms + server->settings->drain_timeout;
+        for (unsigned i = 0; i < server->worker_count; i++)
+            atomic_store(&server->workers[i].ingest.is_draining, true);
+    }
+    check_drain(&server->check);
+}
+
+/* ---- running ---- */
+
+static void print_ready(const struct server *server)
+{
+    printf("penstock " PENSTOCK_VERSION ": uploads go to %s\n", server->store_url);
+    printf("ready");
+    for (unsigned i = 0; i < server->door_count; i++) {
+        const struct door *door = &server->doors[i];
+        bool is_unix = strncmp(door->name, "unix:", 5) == 0;
+        printf(" %s%s%s", door->is_admin ? "admin " : "", is_unix ? "" : "http://", door->name);
+    }
+    printf("\n");
+    fflush(stdout);
+}
+
+static void prepare(struct server *server, const struct settings *settings)
+{
+    *server = (struct server){.settings = settings, .data_dir = -1};
+    server->reopen.run = reopen_doors;
+    server->check.run = check_drain;
+}
+
+static bool start_loops(struct server *server, struct error *error)
+{
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        server->workers[i].drain.run = drain_worker;
+        server->workers[i].close_all.run = close_worker;
+    }
+    for (server->started = 1; server->started < server->worker_count; server->started++)
+        if (!loop_start(server->loops[server->started]))
+            return error_set(error, ERROR_CANNOT_START, "There is no thread for a loop.");
+    return true;
+}
+
+static void log_end_of_run(void)
+{
+    struct record record;
+    if (!log_begin(&record, LOG_INFO, "ended"))
+        return;
+    for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
+        log_number(&record, handle_word((enum handle_kind)kind), handles_open((enum handle_kind)kind));
+    log_number(&record, "blocks", blocks_in_use());
+    log_end(&record);
+}
+
+bool server_run(const struct settings *settings, struct error *error)
+{
+    static struct server server;
+    prepare(&server, settings);
+    bool is_open = open_all(&server, error) && log_open(settings_log_level(settings), settings_log_format(settings)) &&
+                   start_loops(&server, error);
+    if (is_open) {
+        loop_on_signals(server.loops[0], told_to_end, &server);
+        print_ready(&server);
+        loop_run(server.loops[0]);
+    }
+    for (unsigned i = 1; i < server.started; i++) {
+        loop_stop(server.loops[i]);
+        loop_join(server.loops[i]);
+    }
+    log_end_of_run();
+    close_everything(&server);
+    log_close();
+    return is_open;
+}
+
+bool server_check(const struct settings *settings, struct error *error)
+{
+    static struct server server;
+    prepare(&server, settings);
+    bool is_open = open_all(&server, error);
+    close_everything(&server);
+    return is_open;
+}

@@ -1,0 +1,183 @@
+/* A streaming JSON writer. */
+#include "base/json.h"
+
+#include "base/utf8.h"
+
+void json_begin(struct json *json, char *buffer, size_t size, void (*empty)(struct json *, const char *, size_t))
+{
+    *json = (struct json){.buffer = buffer, .size = size, .empty = empty};
+}
+
+/* Makes room for at least one more byte. */
+static bool make_room(struct json *json)
+{
+    if (json->used < json->size)
+        return true;
+    if (json->empty == NULL || json->size == 0) {
+        json->has_overflowed = true;
+        return false;
+    }
+    json->empty(json, json->buffer, json->used);
+    json->used = 0;
+    return true;
+}
+
+static void put(struct json *json, struct span text)
+{
+    while (text.length > 0 && !json->has_overflowed && make_room(json)) {
+        size_t room = json->size - json->used;
+        size_t count = text.length < room ? text.length : room;
+        memcpy(json->buffer + json->used, text.at, count);
+        json->used += count;
+        text = span_from(text.at + count, text.length - count);
+    }
+}
+
+/* Before each value and name; a value needs none after its name. */
+static void put_comma(struct json *json)
+{
+    if (json->needs_comma)
+        put(json, span_of(","));
+    json->needs_comma = true;
+}
+
+static void put_value(struct json *json, struct span text)
+{
+    put_comma(json);
+    put(json, text);
+}
+
+static void begin(struct json *json, const char *bracket)
+{
+    put_value(json, span_of(bracket));
+    json->needs_comma = false;
+}
+
+static void end(struct json *json, const char *bracket)
+{
+    put(json, span_of(bracket));
+    json->needs_comma = true;
+}
+
+void json_object_begin(struct json *json)
+{
+    begin(json, "{");
+}
+
+void json_object_end(struct json *json)
+{
+    end(json, "}");
+}
+
+void json_array_begin(struct json *json)
+{
+    begin(json, "[");
+}
+
+void json_array_end(struct json *json)
+{
+    end(json, "]");
+}
+
+void json_name(struct json *json, const char *name)
+{
+    put_value(json, span_of("\""));
+    put(json, span_of(name));
+    put(json, span_of("\":"));
+    json->needs_comma = false;
+}
+
+static bool needs_escape(char c)
+{
+    return c == '"' || c == '\\' || (c >= 0 && c < ' ');
+}
+
+static void put_escape(struct json *json, char c)
+{
+    static const char named[] = "\"\"\\\\b\bf\fn\nr\rt\t"; /* pairs: how it is written, what it is */
+    static const char digits[] = "0123456789abcdef";
+    for (const char *pair = named; *pair != '\0'; pair += 2) {
+        if (pair[1] == c) {
+            put(json, span_from((char[]){'\\', pair[0]}, 2));
+            return;
+        }
+    }
+    put(json, span_from((char[]){'\\', 'u', '0', '0', digits[c >> 4 & 1], digits[c & 15]}, 6));
+}
+
+/* How many bytes at the front of `text` can be written as they are. */
+static size_t plain_length(struct span text)
+{
+    size_t length = 0;
+    while (length < text.length && !needs_escape(text.at[length])) {
+        bool is_valid;
+        size_t step = utf8_character(span_from(text.at + length, text.length - length), &is_valid);
+        if (!is_valid)
+            break;
+        length += step;
+    }
+    return length;
+}
+
+void json_string(struct json *json, struct span value)
+{
+    put_value(json, span_of("\""));
+    while (value.length > 0) {
+        size_t length = plain_length(value);
+        put(json, span_from(value.at, length));
+        value = span_from(value.at + length, value.length - length);
+        if (value.length == 0)
+            break;
+
+        bool is_valid;
+        length = utf8_character(value, &is_valid);
+        if (is_valid)
+            put_escape(json, value.at[0]);
+        else
+            put(json, span_of(UTF8_REPLACEMENT));
+        value = span_from(value.at + length, value.length - length);
+    }
+    put(json, span_of("\""));
+}
+
+static void put_integer(struct json *json, bool is_negative, uint64_t magnitude)
+{
+    char digits[21]; /* a sign and 20 digits */
+    size_t begin = sizeof digits;
+    do {
+        digits[--begin] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (is_negative)
+        digits[--begin] = '-';
+    put_value(json, span_from(digits + begin, sizeof digits - begin));
+}
+
+void json_u64(struct json *json, uint64_t value)
+{
+    put_integer(json, false, value);
+}
+
+void json_i64(struct json *json, int64_t value)
+{
+    put_integer(json, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
+void json_bool(struct json *json, bool value)
+{
+    put_value(json, span_of(value ? "true" : "false"));
+}
+
+void json_null(struct json *json)
+{
+    put_value(json, span_of("null"));
+}
+
+size_t json_end(struct json *json)
+{
+    if (json->empty != NULL && json->used > 0) {
+        json->empty(json, json->buffer, json->used);
+        json->used = 0;
+    }
+    return json->used;
+}

@@ -1,0 +1,126 @@
+/* Views of text: compared, trimmed, divided, copied. */
+#include "base/span.h"
+
+static char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool span_equal(struct span a, struct span b)
+{
+    /* memcmp takes no NULL, not even for no bytes; the same holds for memchr and memcpy below. */
+    return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
+}
+
+bool span_equal_nocase(struct span a, struct span b)
+{
+    if (a.length != b.length)
+        return false;
+    for (size_t i = 0; i < a.length; i++) {
+        if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
+            return false;
+    }
+    return true;
+}
+
+bool span_starts_with(struct span text, struct span prefix)
+{
+    return text.length >= prefix.length && span_equal(span_from(text.at, prefix.length), prefix);
+}
+
+struct span span_trim(struct span text)
+{
+    while (text.length > 0 && is_blank(text.at[0])) {
+        text.at++;
+        text.length--;
+    }
+    while (text.length > 0 && is_blank(text.at[text.length - 1]))
+        text.length--;
+    return text;
+}
+
+/* Takes `length` characters off the front of `rest`, and the divider behind them; at the end nothing is left. */
+static struct span take(struct span *rest, size_t length)
+{
+    struct span item = span_from(rest->at, length);
+    if (length < rest->length) {
+        rest->at += length + 1;
+        rest->length -= length + 1;
+    } else {
+        *rest = span_from(NULL, 0);
+    }
+    return item;
+}
+
+bool span_next(struct span *rest, char divider, struct span *item_out)
+{
+    if (rest->at == NULL)
+        return false;
+    const char *found = rest->length > 0 ? memchr(rest->at, divider, rest->length) : NULL;
+    *item_out = take(rest, found != NULL ? (size_t)(found - rest->at) : rest->length);
+    return true;
+}
+
+/* Where the element at the front of `text` ends: at a comma outside of quotes, or at the end. */
+static size_t element_length(struct span text)
+{
+    bool is_quoted = false;
+    size_t i = 0;
+    for (; i < text.length; i++) {
+        char c = text.at[i];
+        if (c == '"')
+            is_quoted = !is_quoted;
+        else if (c == '\\' && is_quoted && i + 1 < text.length)
+            i++; /* a quoted pair (RFC 9110 5.6.4) */
+        else if (c == ',' && !is_quoted)
+            break;
+    }
+    return i;
+}
+
+bool span_next_element(struct span *rest, struct span *element_out)
+{
+    while (rest->at != NULL) {
+        struct span element = span_trim(take(rest, element_length(*rest)));
+        if (element.length > 0) {
+            *element_out = element;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool span_copy(struct span text, char *out, size_t size)
+{
+    if (size == 0)
+        return false;
+    if (text.length >= size) {
+        out[0] = '\0';
+        return false;
+    }
+    if (text.length > 0)
+        memcpy(out, text.at, text.length);
+    out[text.length] = '\0';
+    return true;
+}
+
+bool span_to_u64(struct span text, unsigned long long *value_out)
+{
+    unsigned long long value = 0;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+        if (__builtin_mul_overflow(value, 10ULL, &value) ||
+            __builtin_add_overflow(value, (unsigned long long)(text.at[i] - '0'), &value))
+            return false;
+    }
+    if (text.length == 0)
+        return false;
+    *value_out = value;
+    return true;
+}

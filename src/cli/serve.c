@@ -1,0 +1,96 @@
+/* `penstock serve`: the server, or what it would do. */
+#include "app/server.h"
+#include "base/span.h"
+#include "cli/cli.h"
+#include "config/settings.h"
+
+/* What serve does instead of serving; its flags beside the settings. */
+enum option { OPTION_HELP, OPTION_PRINT_CONFIG, OPTION_CHECK, OPTION_COUNT };
+
+static const struct {
+    const char *flag;
+    const char *summary;
+} options[OPTION_COUNT] = {
+    [OPTION_HELP] = {"--help", "print this"},
+    [OPTION_PRINT_CONFIG] = {"--print-config", "print every setting and where it came from, as lines of the file"},
+    [OPTION_CHECK] = {"--check", "open everything as if to serve, close it again, print ok"},
+};
+
+static void help(FILE *to)
+{
+    fputs("penstock serve: takes uploads over HTTP and streams them into a store in constant memory\n"
+          "\n"
+          "Usage:\n"
+          "  penstock serve [--SETTING VALUE | --SETTING=VALUE]...\n",
+          to);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        fprintf(to, "  penstock serve %-18s%s\n", options[i].flag, options[i].summary);
+    fputs("\n"
+          "Every setting is a flag (--memory-limit 64MiB), an environment variable (PENSTOCK_MEMORY_LIMIT)\n"
+          "and a line of the file (memory-limit = 64MiB). The flag wins over the variable, that over the file,\n"
+          "that over the [default]. SIZE is such as 64MiB or 1536KiB, TIME such as 250ms, 15s, 5m or 1h.\n"
+          "--durable alone is --durable yes.\n",
+          to);
+    settings_help(to);
+    fputs("\nExamples:\n"
+          "  penstock serve --data-dir /var/lib/penstock --memory-limit 64MiB\n"
+          "  penstock serve --listen 0.0.0.0:8080 --allow-anonymous --store file:///srv/uploads\n"
+          "  curl -T photo.jpg http://127.0.0.1:8080/files/photo.jpg\n"
+          "  curl -F document=@report.pdf http://127.0.0.1:8080/upload\n",
+          to);
+    cli_help_exit_codes(to);
+}
+
+static bool is_word(const char *word, const char *flag)
+{
+    return span_equal(span_of(word), span_of(flag));
+}
+
+/* Takes the options out of the words, so that what is left are settings. */
+static int take_options(int argc, char **argv, bool *is_chosen)
+{
+    int kept = 1;
+    for (int i = 1; i < argc; i++) {
+        bool is_option = false;
+        for (size_t option = 0; option < OPTION_COUNT; option++) {
+            if (is_word(argv[i], options[option].flag))
+                is_chosen[option] = is_option = true;
+        }
+        if (is_word(argv[i], "-h"))
+            is_chosen[OPTION_HELP] = is_option = true;
+        if (!is_option)
+            argv[kept++] = argv[i];
+    }
+    return kept;
+}
+
+enum exit_code command_serve(int argc, char **argv, char **environment)
+{
+    bool is_chosen[OPTION_COUNT] = {false};
+    struct settings settings;
+    struct error error;
+
+    argc = take_options(argc, argv, is_chosen);
+    if (is_chosen[OPTION_HELP]) {
+        help(stdout);
+        return cli_written();
+    }
+    if (!settings_load(argc, argv, environment, &settings, &error))
+        return cli_refuse(&error);
+
+    enum exit_code code;
+    if (is_chosen[OPTION_PRINT_CONFIG])
+        settings_print(&settings, stdout);
+    if (is_chosen[OPTION_CHECK]) {
+        bool is_fine = server_check(&settings, &error);
+        if (is_fine)
+            puts("ok");
+        code = is_fine ? cli_written() : cli_refuse(&error);
+    } else if (is_chosen[OPTION_PRINT_CONFIG]) {
+        code = cli_written();
+    } else {
+        code = server_run(&settings, &error) ? EXIT_IN_ORDER : cli_refuse(&error);
+    }
+    settings_free(&settings);
+    return code;
+}

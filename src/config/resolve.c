@@ -1,0 +1,135 @@
+#include "config/resolve.h"
+
+#include <inttypes.h>
+
+#include "base/quantity.h"
+#include "config/refuse.h"
+#include "core/socket.h"
+
+#define MIB ((uint64_t)1 << 20)
+
+static const uint64_t thread_memory = 4 * MIB; /* a loop, its block, and something for its uploads */
+static const uint64_t own_descriptors = 64;    /* loops, listeners, the store's folders, the log */
+
+/* What a connection costs. The default counts generously and lets all of them have a quarter of the memory limit; a
+ * number that somebody asks for must fit into half of it at the least. */
+static const uint64_t connection_memory = 4096, connection_memory_least = 2048;
+
+static uint64_t least_of(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t within(uint64_t value, const struct setting *setting)
+{
+    if (value < setting->least)
+        return setting->least;
+    return least_of(value, setting->most);
+}
+
+static bool is_default(const struct settings *settings, enum setting_id id)
+{
+    return settings->memory->origins[id].level == LEVEL_DEFAULT;
+}
+
+static void compute_defaults(struct settings *settings, const struct machine *machine)
+{
+    if (is_default(settings, SETTING_memory_limit)) {
+        uint64_t share = machine->memory_limit / 4 * 3;
+        uint64_t limit = machine->memory_limit == 0 ? 256 * MIB : least_of(256 * MIB, share);
+        settings->memory_limit = within(limit, &setting_table[SETTING_memory_limit]);
+    }
+    if (is_default(settings, SETTING_threads)) {
+        uint64_t threads = least_of(machine->cores, settings->memory_limit / thread_memory);
+        settings->threads = within(threads, &setting_table[SETTING_threads]);
+    }
+    if (is_default(settings, SETTING_max_connections)) {
+        /* An upload into a folder takes a second descriptor. */
+        uint64_t spare = machine->descriptors > own_descriptors ? machine->descriptors - own_descriptors : 0;
+        uint64_t connections = least_of(spare / 2, settings->memory_limit / 4 / connection_memory);
+        settings->max_connections = within(least_of(connections, 16384), &setting_table[SETTING_max_connections]);
+    }
+}
+
+static struct written written_as(const struct settings *settings, enum setting_id id, unsigned item)
+{
+    const struct origin *origin = &settings->memory->origins[id];
+    return (struct written){&setting_table[id], origin->level, origin->lines[item], settings->config};
+}
+
+static bool check_address(const struct settings *settings, enum setting_id id, unsigned item, const char *address,
+                          struct error *error)
+{
+    if (address_is_loopback(address) || settings->allow_anonymous)
+        return true;
+    struct written written = written_as(settings, id, item);
+    return refuse_value(&written, span_of(address), error,
+                        "is not loopback: set --allow-anonymous yes, or listen on loopback behind a proxy");
+}
+
+static bool check_addresses(const struct settings *settings, struct error *error)
+{
+    for (unsigned i = 0; i < settings->listen.count; i++) {
+        if (!check_address(settings, SETTING_listen, i, settings->listen.items[i], error))
+            return false;
+    }
+    return strcmp(settings->admin_listen, "off") == 0 ||
+           check_address(settings, SETTING_admin_listen, 0, settings->admin_listen, error);
+}
+
+static bool refuse_number(const struct settings *settings, enum setting_id id, uint64_t value, struct error *error,
+                          const char *reason)
+{
+    char number[QUANTITY_SIZE];
+    struct written written = written_as(settings, id, 0);
+    snprintf(number, sizeof number, "%" PRIu64, value);
+    return refuse_value(&written, span_of(number), error, "%s", reason);
+}
+
+/* The smallest size of whole MiB that holds `bytes`. */
+static void write_mebibytes(uint64_t bytes, char out[QUANTITY_SIZE])
+{
+    quantity_write_size((bytes + MIB - 1) / MIB * MIB, out);
+}
+
+static bool check_threads(const struct settings *settings, struct error *error)
+{
+    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], reason[128];
+    uint64_t most = settings->memory_limit / thread_memory;
+    if (settings->threads <= most)
+        return true;
+    quantity_write_size(settings->memory_limit, has);
+    write_mebibytes(settings->threads * thread_memory, needs);
+    snprintf(reason, sizeof reason, "the memory limit of %s is enough for %" PRIu64 "; %s would do", has, most, needs);
+    return refuse_number(settings, SETTING_threads, settings->threads, error, reason);
+}
+
+static bool check_connections(const struct settings *settings, const struct machine *machine, struct error *error)
+{
+    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], reason[128];
+    uint64_t connections = settings->max_connections;
+    if (is_default(settings, SETTING_max_connections))
+        return true;
+    if (connections > machine->descriptors || connections + own_descriptors > machine->descriptors) {
+        uint64_t most = machine->descriptors > own_descriptors ? machine->descriptors - own_descriptors : 0;
+        snprintf(reason, sizeof reason,
+                 "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for %" PRIu64,
+                 machine->descriptors, most);
+        return refuse_number(settings, SETTING_max_connections, connections, error, reason);
+    }
+    if (connections > settings->memory_limit / 2 / connection_memory_least) {
+        quantity_write_size(settings->memory_limit, has);
+        write_mebibytes(2 * connections * connection_memory_least, needs);
+        snprintf(reason, sizeof reason, "the memory limit of %s is enough for %" PRIu64 "; %s would do", has,
+                 settings->memory_limit / 2 / connection_memory_least, needs);
+        return refuse_number(settings, SETTING_max_connections, connections, error, reason);
+    }
+    return true;
+}
+
+bool resolve_settings(struct settings *settings, const struct machine *machine, struct error *error)
+{
+    compute_defaults(settings, machine);
+    return check_addresses(settings, error) && check_threads(settings, error) &&
+           check_connections(settings, machine, error);
+}

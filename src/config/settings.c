@@ -1,0 +1,213 @@
+/* The levels: flags, environment, file and defaults, read in that order; what a higher level has set stays. */
+#include "config/settings.h"
+
+#include "config/file.h"
+#include "config/flags.h"
+#include "config/memory.h"
+#include "config/refuse.h"
+#include "config/resolve.h"
+#include "config/value.h"
+#include "core/process.h"
+
+static bool out_of_memory(struct error *error)
+{
+    return error_set(error, ERROR_OUT_OF_MEMORY, "No memory for the settings.");
+}
+
+/* One value, or one item of a list. A value that a higher level outranks must be right all the same. */
+static bool assign_one(struct settings *settings, const struct written *written, struct span text, struct error *error)
+{
+    const struct setting *setting = written->setting;
+    struct origin *origin = &settings->memory->origins[setting_id(setting)];
+    const char *kept = memory_keep(settings->memory, text);
+    if (kept == NULL)
+        return out_of_memory(error);
+    if (written->level < origin->level) {
+        struct settings outranked = {0};
+        return value_read(setting, kept, &outranked) || refuse_unreadable(written, text, error);
+    }
+    if (setting->kind == KIND_ADDRESSES) {
+        struct text_list *list = (void *)((char *)settings + setting->offset);
+        if (written->level > origin->level)
+            list->count = 0;
+        if (list->count == SETTING_LIST_MAX)
+            return refuse_value(written, text, error, "there are at most %d of them", SETTING_LIST_MAX);
+        origin->lines[list->count] = written->line;
+    } else {
+        origin->lines[0] = written->line;
+    }
+    origin->level = written->level;
+    return value_read(setting, kept, settings) || refuse_unreadable(written, text, error);
+}
+
+static bool assign(struct settings *settings, const struct written *written, struct span text, struct error *error)
+{
+    if (written->setting->kind != KIND_ADDRESSES)
+        return assign_one(settings, written, text, error);
+    struct span item;
+    while (span_next(&text, ',', &item)) {
+        if (!assign_one(settings, written, span_trim(item), error))
+            return false;
+    }
+    return true;
+}
+
+static bool read_flags(struct settings *settings, int argc, char **argv, struct error *error)
+{
+    struct flags_walk walk = {argc, argv, .next = 1};
+    struct written written = {.level = LEVEL_FLAG};
+    const char *value;
+    for (;;) {
+        enum flags_step step = flags_next(&walk, &written.setting, &value, error);
+        if (step != FLAGS_SETTING)
+            return step == FLAGS_END;
+        if (!assign(settings, &written, span_of(value), error))
+            return false;
+    }
+}
+
+static bool refuse_variable(struct span variable, struct error *error)
+{
+    char known[SETTING_VARIABLE_SIZE];
+    const struct setting *nearest = setting_nearest_variable(variable);
+    int length = variable.length > 60 ? 60 : (int)variable.length;
+    if (nearest == NULL)
+        return error_set(error, ERROR_INVALID_SETTING, "The environment variable %.*s is no setting of penstock.",
+                         length, variable.at);
+    setting_variable(nearest, known);
+    return error_set(error, ERROR_INVALID_SETTING,
+                     "The environment variable %.*s is no setting of penstock; %s is the nearest.", length, variable.at,
+                     known);
+}
+
+static bool read_environment(struct settings *settings, char **environment, struct error *error)
+{
+    struct written written = {.level = LEVEL_ENVIRONMENT};
+    for (; *environment != NULL; environment++) {
+        struct span entry = span_of(*environment);
+        const char *equals = strchr(*environment, '=');
+        if (equals == NULL || !span_starts_with(entry, span_of(SETTING_VARIABLE_PREFIX)))
+            continue;
+        struct span variable = span_from(entry.at, (size_t)(equals - entry.at));
+        written.setting = setting_find_variable(variable);
+        if (written.setting == NULL)
+            return refuse_variable(variable, error);
+        if (!assign(settings, &written, span_of(equals + 1), error))
+            return false;
+    }
+    return true;
+}
+
+static bool refuse_name(const char *file, unsigned line, struct span name, struct error *error)
+{
+    char place[WRITTEN_SIZE];
+    written_place(file, line, place);
+    int length = name.length > 60 ? 60 : (int)name.length;
+    const struct setting *nearest = setting_nearest(name);
+    if (nearest == NULL)
+        return error_set(error, ERROR_INVALID_SETTING, "%s: %.*s is no setting.", place, length, name.at);
+    return error_set(error, ERROR_INVALID_SETTING, "%s: %.*s is no setting; %s is the nearest.", place, length, name.at,
+                     nearest->name);
+}
+
+/* One line of the file; `seen` has the lines in which settings stood before. */
+static bool read_line(struct settings *settings, unsigned line, struct span name, struct span value, unsigned *seen,
+                      struct error *error)
+{
+    char place[WRITTEN_SIZE];
+    const struct setting *setting = setting_find(name);
+    written_place(settings->config, line, place);
+    if (setting == NULL)
+        return refuse_name(settings->config, line, name, error);
+    if (setting == &setting_table[SETTING_config])
+        return error_set(error, ERROR_INVALID_SETTING, "%s: config can't be set in the file itself.", place);
+
+    unsigned *first = &seen[setting_id(setting)];
+    if (*first != 0 && setting->kind != KIND_ADDRESSES)
+        return error_set(error, ERROR_INVALID_SETTING, "%s: %s is set in line %u already.", place, setting->name,
+                         *first);
+    *first = line;
+    struct written written = {.setting = setting, .level = LEVEL_FILE, .line = line, .file = settings->config};
+    return assign(settings, &written, value, error);
+}
+
+static bool read_lines(struct settings *settings, struct span text, struct error *error)
+{
+    unsigned seen[SETTING_COUNT] = {0};
+    struct file_walk walk = {.rest = text};
+    struct span name, value;
+    const char *why;
+    for (;;) {
+        enum file_step step = file_next(&walk, &name, &value, &why);
+        if (step == FILE_END)
+            return true;
+        if (step == FILE_WRONG) {
+            char place[WRITTEN_SIZE];
+            written_place(settings->config, walk.line, place);
+            return error_set(error, ERROR_INVALID_SETTING, "%s %s", place, why);
+        }
+        if (!read_line(settings, walk.line, name, value, seen, error))
+            return false;
+    }
+}
+
+static bool read_file(struct settings *settings, struct error *error)
+{
+    if (settings->config == NULL)
+        return true;
+    struct file_text text;
+    struct error why;
+    if (!file_load(settings->config, &text, &why)) {
+        if (why.code != ERROR_INVALID_SETTING)
+            return error_set(error, why.code, "%s", why.detail);
+        struct written written = {&setting_table[SETTING_config], settings->memory->origins[SETTING_config].level, 0,
+                                  NULL};
+        return refuse_value(&written, span_of(settings->config), error, "can't be read: %s", why.detail);
+    }
+    bool is_read = read_lines(settings, span_from(text.bytes, text.length), error);
+    file_unload(&text);
+    return is_read;
+}
+
+static bool read_defaults(struct settings *settings, struct error *error)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        struct written written = {.setting = &setting_table[i], .level = LEVEL_DEFAULT};
+        if (setting_table[i].initial == NULL)
+            continue;
+        if (!assign(settings, &written, span_of(setting_table[i].initial), error))
+            return false;
+    }
+    return true;
+}
+
+bool settings_load(int argc, char **argv, char **environment, struct settings *settings, struct error *error)
+{
+    *settings = (struct settings){.memory = memory_open()};
+    if (settings->memory == NULL)
+        return out_of_memory(error);
+
+    const struct machine machine = {process_cores(), process_memory_limit(), process_descriptors()};
+    if (read_defaults(settings, error) && read_flags(settings, argc, argv, error) &&
+        read_environment(settings, environment, error) && read_file(settings, error) &&
+        resolve_settings(settings, &machine, error))
+        return true;
+    settings_free(settings);
+    return false;
+}
+
+void settings_free(struct settings *settings)
+{
+    memory_close(&settings->memory);
+    *settings = (struct settings){0};
+}
+
+enum log_level settings_log_level(const struct settings *settings)
+{
+    return (enum log_level)value_choice(&setting_table[SETTING_log_level], span_of(settings->log_level));
+}
+
+enum log_format settings_log_format(const struct settings *settings)
+{
+    return (enum log_format)value_choice(&setting_table[SETTING_log_format], span_of(settings->log_format));
+}

@@ -1,0 +1,63 @@
+/* The settings: one table (settings.def) from which flags, environment, file, --help and --print-config come.
+ *
+ * A flag wins over the environment, that over the file, that over the default. Nothing here knows what a setting is
+ * for; app/ hands each room the plain values it needs. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "core/log.h"
+
+enum { SETTING_LIST_MAX = 16 };
+
+struct text_list {
+    unsigned count;
+    const char *items[SETTING_LIST_MAX];
+};
+
+struct settings {
+    struct text_list listen;
+    const char *admin_listen; /* `off`: none */
+    const char *store;        /* URL; NULL: files/ in the data folder */
+    const char *data_dir;
+    uint64_t memory_limit; /* bytes */
+    uint64_t threads;      /* 0 is never seen outside of config: resolved to the number of loops */
+    bool durable;
+    uint64_t min_free;
+    uint64_t max_file_size;
+    uint64_t max_connections; /* resolved: see resolve.c */
+    uint64_t idle_timeout;    /* milliseconds, as all durations */
+    uint64_t head_timeout;
+    uint64_t body_timeout;
+    uint64_t linger_timeout;
+    uint64_t linger_size;
+    uint64_t drain_delay;
+    uint64_t drain_timeout;
+    bool allow_anonymous;
+    const char *log_level;
+    const char *log_format;
+    const char *config; /* the file that was read; NULL: none */
+
+    struct settings_memory *memory; /* config's own (memory.h): the texts, and where each value came from */
+};
+
+/* Reads all levels and checks them. `argv[0]` is the command word and is passed over; every other word must be a flag
+ * or its value. `environment` ends in NULL, as environ does. False with one sentence: INVALID_SETTING, which names the
+ * setting as it was written, its value and what is allowed, or OUT_OF_MEMORY; `settings` holds nothing then. */
+bool settings_load(int argc, char **argv, char **environment, struct settings *settings, struct error *error);
+
+/* Gives the texts back. Fine after a settings_load that failed, and twice. */
+void settings_free(struct settings *settings);
+
+/* Every setting as a line of the file, with a comment that says where its value came from. Reads back as it is. */
+void settings_print(const struct settings *settings, FILE *to);
+
+/* Every flag with its default, wrapped at 100 columns. */
+void settings_help(FILE *to);
+
+/* The words of log-level and log-format as core/log.h has them. */
+enum log_level settings_log_level(const struct settings *settings);
+enum log_format settings_log_format(const struct settings *settings);

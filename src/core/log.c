@@ -1,0 +1,235 @@
+#include "core/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/httptime.h"
+#include "base/json.h"
+#include "core/account.h"
+#include "core/clock.h"
+
+enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024 };
+
+enum log_level log_lowest = LOG_OFF;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t filled;
+    pthread_t writer;
+    char *ring;
+    size_t first, used; /* what waits to be written */
+    uint64_t dropped, told_dropped;
+    bool is_open, is_json, is_closing;
+} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
+
+static const char *const level_words[] = {"debug", "info", "warn", "error"};
+
+/* Takes a contiguous piece off the ring, without the lock held while it is written. */
+static size_t take_piece(char *piece)
+{
+    size_t length = log_state.used < WRITE_MAX ? log_state.used : WRITE_MAX;
+    if (length > RING_SIZE - log_state.first)
+        length = RING_SIZE - log_state.first;
+    memcpy(piece, log_state.ring + log_state.first, length);
+    log_state.first = (log_state.first + length) % RING_SIZE;
+    log_state.used -= length;
+    return length;
+}
+
+static void write_all(const char *at, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, at, length);
+        if (written < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 1000);
+        else if (written < 0 && errno != EINTR)
+            return; /* nobody reads: there is nowhere to say so */
+        if (written > 0) {
+            at += written;
+            length -= (size_t)written;
+        }
+    }
+}
+
+static void *write_records(void *unused)
+{
+    static char piece[WRITE_MAX];
+    pthread_mutex_lock(&log_state.lock);
+    for (;;) {
+        while (log_state.used == 0 && !log_state.is_closing)
+            pthread_cond_wait(&log_state.filled, &log_state.lock);
+        if (log_state.used == 0)
+            break;
+        size_t length = take_piece(piece);
+        pthread_mutex_unlock(&log_state.lock);
+        write_all(piece, length);
+        pthread_mutex_lock(&log_state.lock);
+    }
+    pthread_mutex_unlock(&log_state.lock);
+    return unused;
+}
+
+bool log_open(enum log_level level, enum log_format format)
+{
+    log_state.ring = account_alloc(ACCOUNT_LOG, RING_SIZE);
+    if (log_state.ring == NULL)
+        return false;
+    log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
+    log_state.is_closing = false;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 * 1024);
+    sigset_t all, before;
+    sigfillset(&all); /* signals are the first loop's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&log_state.writer, &attributes, write_records, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (result != 0) {
+        account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
+        return false;
+    }
+    log_state.is_open = true;
+    log_lowest = level;
+    return true;
+}
+
+void log_close(void)
+{
+    if (!log_state.is_open)
+        return;
+    log_lowest = LOG_OFF;
+    pthread_mutex_lock(&log_state.lock);
+    log_state.is_closing = true;
+    pthread_cond_signal(&log_state.filled);
+    pthread_mutex_unlock(&log_state.lock);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    if (pthread_timedjoin_np(log_state.writer, NULL, &until) != 0)
+        return; /* stuck in a write: it keeps its ring, and the process ends anyway */
+    log_state.is_open = false;
+    account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
+}
+
+static void put(struct record *record, const char *text, size_t length)
+{
+    memcpy(record->bytes + record->used, text, length);
+    record->used += length;
+}
+
+/* Room for the end of the record is always kept. */
+static bool has_room(const struct record *record, size_t length)
+{
+    return record->used + length + 2 <= sizeof record->bytes;
+}
+
+static void put_json_string(struct record *record, struct span value)
+{
+    struct json json;
+    json_begin(&json, record->bytes + record->used, sizeof record->bytes - record->used - 2, NULL);
+    json_string(&json, value);
+    if (!json.has_overflowed)
+        record->used += json_end(&json);
+    else
+        put(record, "\"\"", 2);
+}
+
+bool log_begin(struct record *record, enum log_level level, const char *event)
+{
+    if (!log_wants(level) || log_state.ring == NULL)
+        return false;
+    char now[RFC3339_SIZE];
+    rfc3339_write(clock_wall_ms(), now);
+    record->is_json = log_state.is_json;
+    int length = record->is_json
+                     ? snprintf(record->bytes, sizeof record->bytes, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
+                                level_words[level], event)
+                     : snprintf(record->bytes, sizeof record->bytes, "%s %-5s %s", now, level_words[level], event);
+    record->used = (size_t)length;
+    return true;
+}
+
+/* Writes ` name=` or `,"name":`; false when the value can't follow any more. */
+static bool put_name(struct record *record, const char *name, size_t value_length)
+{
+    size_t length = strlen(name);
+    if (!has_room(record, length + value_length + 8))
+        return false;
+    put(record, record->is_json ? ",\"" : " ", record->is_json ? 2 : 1);
+    put(record, name, length);
+    put(record, record->is_json ? "\":" : "=", record->is_json ? 2 : 1);
+    return true;
+}
+
+/* Bytes of a client must not be able to forge lines or move the cursor: anything odd is written as JSON has it. */
+static bool is_plain(struct span value)
+{
+    for (size_t i = 0; i < value.length; i++)
+        if (value.at[i] <= ' ' || value.at[i] == '"' || value.at[i] == '\\' || value.at[i] == '=' || value.at[i] == 0x7f)
+            return false;
+    return value.length > 0;
+}
+
+void log_text(struct record *record, const char *name, struct span value)
+{
+    if (!put_name(record, name, value.length))
+        return;
+    if (record->is_json || !is_plain(value))
+        put_json_string(record, value);
+    else
+        put(record, value.at, value.length);
+}
+
+void log_number(struct record *record, const char *name, uint64_t value)
+{
+    char digits[24];
+    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    if (put_name(record, name, (size_t)length))
+        put(record, digits, (size_t)length);
+}
+
+void log_error(struct record *record, const struct error *error)
+{
+    log_text(record, "code", span_of(error_word(error->code)));
+    log_text(record, "detail", span_of(error->detail));
+}
+
+void log_end(struct record *record)
+{
+    put(record, record->is_json ? "}\n" : "\n", record->is_json ? 2 : 1);
+    pthread_mutex_lock(&log_state.lock);
+    if (log_state.used + record->used > RING_SIZE || log_state.ring == NULL) {
+        log_state.dropped++;
+    } else {
+        size_t at = (log_state.first + log_state.used) % RING_SIZE;
+        size_t before_end = record->used < RING_SIZE - at ? record->used : RING_SIZE - at;
+        memcpy(log_state.ring + at, record->bytes, before_end);
+        memcpy(log_state.ring, record->bytes + before_end, record->used - before_end);
+        if (log_state.used == 0)
+            pthread_cond_signal(&log_state.filled);
+        log_state.used += record->used;
+    }
+    pthread_mutex_unlock(&log_state.lock);
+}
+
+void log_event(enum log_level level, const char *event)
+{
+    struct record record;
+    if (log_begin(&record, level, event))
+        log_end(&record);
+}
+
+uint64_t log_dropped(void)
+{
+    pthread_mutex_lock(&log_state.lock);
+    uint64_t dropped = log_state.dropped;
+    pthread_mutex_unlock(&log_state.lock);
+    return dropped;
+}

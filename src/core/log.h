@@ -1,0 +1,53 @@
+/* The log: one record a line, for people on a terminal, JSON otherwise.
+ *
+ * Records go into a ring of fixed size and are written by a thread of its own, so a reader that stalls never holds up a
+ * loop; what does not fit is dropped and counted. Any thread. */
+#pragma once
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
+enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+/* Begins to write to standard error. `format` AUTO: text when that is a terminal. */
+bool log_open(enum log_level level, enum log_format format);
+
+/* Writes out what is there, for at most a second. */
+void log_close(void);
+
+extern enum log_level log_lowest; /* what is written; read it through log_wants */
+static inline bool log_wants(enum log_level level)
+{
+    return level >= log_lowest;
+}
+
+/* One record under construction, on the stack of who writes it:
+ *
+ *     struct record record;
+ *     if (log_begin(&record, LOG_INFO, "upload stored")) {
+ *         log_text(&record, "key", key);
+ *         log_number(&record, "bytes", size);
+ *         log_end(&record);
+ *     }
+ */
+struct record {
+    size_t used;
+    bool is_json;
+    char bytes[2048]; /* a longer record is cut between fields */
+};
+
+bool log_begin(struct record *record, enum log_level level, const char *event); /* false: not wanted */
+void log_text(struct record *record, const char *name, struct span value);
+void log_number(struct record *record, const char *name, uint64_t value);
+void log_error(struct record *record, const struct error *error); /* code and detail */
+void log_end(struct record *record);
+
+/* An event with nothing to add. */
+void log_event(enum log_level level, const char *event);
+
+uint64_t log_dropped(void);

@@ -1,0 +1,24 @@
+/* The process: what is set once at its start, and what the system says of it and of the machine. Real side only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* main's first statement: accounts for what libraries allocate, the allocator's arenas, SIGPIPE ignored, as many
+ * descriptors as the hard limit allows. */
+void process_begin(void);
+
+/* Cores by affinity and by the cgroup's quota, rounded up; at least 1. */
+unsigned process_cores(void);
+
+/* The least memory limit of the cgroups that we are in (version 1 and 2, its parents too); 0: none. */
+uint64_t process_memory_limit(void);
+
+/* Descriptors that we may have open. */
+uint64_t process_descriptors(void);
+
+struct process_memory {
+    uint64_t anonymous, shared, resident; /* RssAnon, RssShmem, VmRSS in bytes */
+};
+
+bool process_memory(struct process_memory *memory_out);

@@ -1,0 +1,79 @@
+#include <dirent.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "core/file.h"
+#include "core/real/system.h"
+
+enum { FOLDER_MODE = 0777 };
+
+static const unsigned long ramfs = 0x858458f6, xfs = 0x58465342, btrfs = 0x9123683e; /* statfs(2) */
+
+int folder_open(const char *path, bool make)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 && errno == ENOENT && make && mkdir(path, FOLDER_MODE) == 0)
+        folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return result_of(folder);
+}
+
+int folder_open_beneath(int folder, const char *path)
+{
+    return open_beneath(folder, path, O_RDONLY | O_DIRECTORY);
+}
+
+int folder_make(int folder, const char *path)
+{
+    return result_of(mkdirat(folder, path, FOLDER_MODE));
+}
+
+int folder_remove(int folder, const char *path)
+{
+    return result_of(unlinkat(folder, path, AT_REMOVEDIR));
+}
+
+int folder_sync(int folder)
+{
+    return result_of(fsync(folder));
+}
+
+int folder_system(int folder, struct file_system *system_out)
+{
+    struct statfs system;
+    if (fstatfs(folder, &system) != 0)
+        return -errno;
+    unsigned long kind = (unsigned long)system.f_type;
+    system_out->free_bytes = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
+    system_out->is_volatile = kind == TMPFS_MAGIC || kind == ramfs;
+    system_out->writes_in_memory = system_out->is_volatile || kind == EXT4_SUPER_MAGIC || kind == xfs || kind == btrfs;
+    if (kind == ramfs || (system.f_blocks == 0 && system_out->is_volatile))
+        system_out->free_bytes = UINT64_MAX; /* no limit of its own */
+    return 0;
+}
+
+int folder_list(int folder, bool (*each)(void *owner, const char *name), void *owner)
+{
+    int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a position of its own */
+    DIR *stream = again < 0 ? NULL : fdopendir(again);
+    if (stream == NULL) {
+        int error = errno;
+        if (again >= 0)
+            close(again);
+        return -error;
+    }
+    struct dirent *entry;
+    bool goes_on = true;
+    while (goes_on && (entry = readdir(stream)) != NULL)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            goes_on = each(owner, entry->d_name);
+    closedir(stream);
+    return 0;
+}
+
+int folder_lock(int folder)
+{
+    return flock(folder, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}

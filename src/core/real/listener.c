@@ -1,0 +1,244 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/span.h"
+#include "core/account.h"
+#include "core/real/loop.h"
+#include "core/socket.h"
+
+enum { ACCEPTED_AT_ONCE = 64, SHORTAGE_MS = 100 };
+
+struct listener {
+    uv_poll_t poll;
+    struct loop *loop;
+    struct listener_user *user; /* NULL once closed */
+    struct timer shortage;      /* runs while descriptors are short */
+    struct sockaddr_un path;    /* of a unix socket, to remove it */
+    int fd;
+    bool is_paused;
+};
+
+static const char unix_scheme[] = "unix:";
+
+/* `[v6]:PORT` or `HOST:PORT` into its two parts; false when it is neither. */
+static bool split(const char *address, char *host, size_t size, const char **port_out)
+{
+    struct span text = span_of(address);
+    const char *colon = strrchr(address, ':');
+    if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5 ||
+        atoi(colon + 1) > 65535)
+        return false;
+    struct span name = span_from(address, (size_t)(colon - address));
+    if (text.at[0] == '[') {
+        if (name.length < 3 || name.at[name.length - 1] != ']')
+            return false;
+        name = span_from(name.at + 1, name.length - 2);
+    } else if (memchr(name.at, ':', name.length) != NULL) {
+        return false; /* IPv6 without its brackets */
+    }
+    *port_out = colon + 1;
+    return name.length > 0 && span_copy(name, host, size);
+}
+
+bool address_is_loopback(const char *address)
+{
+    char host[256];
+    const char *port;
+    if (strncmp(address, unix_scheme, sizeof unix_scheme - 1) == 0)
+        return true;
+    if (!split(address, host, sizeof host, &port))
+        return false;
+    struct in_addr v4; /* a name such as 127.example.org can mean anything */
+    bool is_v4 = inet_pton(AF_INET, host, &v4) == 1;
+    return (is_v4 && ntohl(v4.s_addr) >> 24 == 127) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
+}
+
+/* A socket file on which nobody listens was left behind by a process that was killed. */
+static int bind_unix(int fd, struct sockaddr_un *path)
+{
+    if (bind(fd, (struct sockaddr *)path, sizeof *path) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -errno;
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int answer = connect(probe, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : errno;
+    close(probe);
+    if (answer != ECONNREFUSED || unlink(path->sun_path) != 0)
+        return -EADDRINUSE;
+    return bind(fd, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : -errno;
+}
+
+static int listen_unix(const char *path, struct sockaddr_un *address, char *name_out)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (!span_copy(span_of(path), address->sun_path, sizeof address->sun_path) || path[0] == '\0')
+        return -EINVAL;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int result = bind_unix(fd, address);
+    if (result == 0 && listen(fd, LISTENER_BACKLOG) != 0)
+        result = -errno;
+    if (result != 0) {
+        close(fd);
+        address->sun_path[0] = '\0';
+        return result;
+    }
+    snprintf(name_out, ADDRESS_SIZE, "unix:%s", path);
+    return fd;
+}
+
+static int listen_on(const struct addrinfo *where)
+{
+    int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    if (where->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
+    if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, LISTENER_BACKLOG) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    return -error;
+}
+
+static int listen_tcp(const char *address, char *name_out)
+{
+    char host[256];
+    const char *port;
+    if (!split(address, host, sizeof host, &port))
+        return -EINVAL;
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *where;
+    if (getaddrinfo(host, port, &hints, &where) != 0)
+        return -ENOENT;
+    int fd = listen_on(where);
+    freeaddrinfo(where);
+    if (fd < 0)
+        return fd;
+    struct sockaddr_storage bound = {0};
+    getsockname(fd, (struct sockaddr *)&bound, &(socklen_t){sizeof bound});
+    unsigned number = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                        : ((struct sockaddr_in *)&bound)->sin_port);
+    snprintf(name_out, ADDRESS_SIZE, strchr(host, ':') != NULL ? "[%s]:%u" : "%s:%u", host, number);
+    return fd;
+}
+
+static void wait_for_connections(struct listener *listener);
+
+static void shortage_over(struct timer *timer)
+{
+    struct listener *listener = container_of(timer, struct listener, shortage);
+    wait_for_connections(listener);
+}
+
+/* Whether accepting again could help: the connection itself was broken, or a signal came. */
+static bool is_passing(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO;
+}
+
+static void accept_some(struct listener *listener)
+{
+    for (int left = ACCEPTED_AT_ONCE; left > 0 && listener->user != NULL && !listener->is_paused; left--) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            listener->user->accepted(listener->user, fd);
+        } else if (!is_passing(errno)) {
+            if (errno != EAGAIN) { /* EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog keeps them meanwhile */
+                uv_poll_stop(&listener->poll);
+                timer_start(listener->loop, &listener->shortage, SHORTAGE_MS);
+            }
+            return;
+        }
+    }
+}
+
+static void polled(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = container_of(poll, struct listener, poll);
+    (void)status, (void)events;
+    struct loop *loop = listener->loop;
+    accept_some(listener);
+    loop_leave(loop);
+}
+
+static void wait_for_connections(struct listener *listener)
+{
+    if (!listener->is_paused)
+        uv_poll_start(&listener->poll, UV_READABLE, polled);
+}
+
+int listener_open(struct loop *loop, const char *address, struct listener_user *user, struct listener **listener_out,
+                  char *name_out)
+{
+    struct sockaddr_un path = {0};
+    bool is_unix = strncmp(address, unix_scheme, sizeof unix_scheme - 1) == 0;
+    int fd = is_unix ? listen_unix(address + sizeof unix_scheme - 1, &path, name_out) : listen_tcp(address, name_out);
+    if (fd < 0)
+        return fd;
+    struct listener *listener = account_alloc(ACCOUNT_LOOP, sizeof *listener);
+    if (listener == NULL || uv_poll_init(&loop->uv, &listener->poll, fd) != 0) {
+        account_free(ACCOUNT_LOOP, &listener, sizeof *listener);
+        close(fd);
+        return -ENOMEM;
+    }
+    listener->loop = loop;
+    listener->user = user;
+    listener->fd = fd;
+    listener->path = path;
+    listener->shortage.run = shortage_over;
+    wait_for_connections(listener);
+    *listener_out = listener;
+    return 0;
+}
+
+void listener_pause(struct listener *listener)
+{
+    if (listener->is_paused)
+        return;
+    listener->is_paused = true;
+    uv_poll_stop(&listener->poll);
+    timer_stop(listener->loop, &listener->shortage);
+}
+
+void listener_resume(struct listener *listener)
+{
+    if (!listener->is_paused)
+        return;
+    listener->is_paused = false;
+    wait_for_connections(listener);
+}
+
+static void freed(uv_handle_t *handle)
+{
+    struct listener *listener = container_of(handle, struct listener, poll);
+    account_free(ACCOUNT_LOOP, &listener, sizeof *listener);
+}
+
+void listener_close(struct listener **listener)
+{
+    struct listener *l = *listener;
+    if (l == NULL)
+        return;
+    *listener = NULL;
+    l->user = NULL;
+    timer_stop(l->loop, &l->shortage);
+    uv_close((uv_handle_t *)&l->poll, freed);
+    close(l->fd);
+    if (l->path.sun_path[0] != '\0')
+        unlink(l->path.sun_path);
+}
+
+void socket_refuse(int fd)
+{
+    close(fd);
+}

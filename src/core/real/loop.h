@@ -1,0 +1,31 @@
+/* What the real side's files know of a loop, and nobody else. */
+#pragma once
+
+#include <pthread.h>
+#include <uv.h>
+
+#include "core/loop.h"
+#include "core/wheel.h"
+
+struct loop {
+    uv_loop_t uv;
+    uv_async_t wake; /* somebody has posted */
+    uv_timer_t alarm;
+    uv_idle_t again; /* open while tasks are left over from an overlong round */
+    uv_signal_t signals[2];
+    void (*on_signal)(void *owner, unsigned ends);
+    void *signal_owner;
+    unsigned ends;
+    struct wheel wheel;
+    uint64_t alarm_ms;      /* when the alarm is set for; UINT64_MAX: it is not */
+    struct task soon;       /* heads of circular lists */
+    struct task inbox;      /* under the lock */
+    pthread_mutex_t lock;
+    uint8_t *block;
+    unsigned index;
+    bool must_stop; /* under the lock */
+    pthread_t thread;
+};
+
+/* Every call back of libuv ends with this: runs what was asked for by loop_soon and sets the alarm. */
+void loop_leave(struct loop *loop);

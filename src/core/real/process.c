@@ -1,0 +1,197 @@
+#include "core/process.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/crypto.h"
+#include "core/loop.h"
+#include "core/real/cgroup.h"
+
+/* A closed standard descriptor would be given to the first socket, and what is logged would go to a client. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) == -1)
+            (void)!open("/dev/null", O_RDWR); /* takes the lowest free number, which is `fd` */
+    }
+}
+
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* what may be open is asked again by whoever needs to know */
+}
+
+/* Many arenas keep what threads gave back, and glibc raises both thresholds to 32 MiB and more when large pieces are
+ * freed, unless they are set: what we free is to go home. */
+static void bound_allocator(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+}
+
+void process_begin(void)
+{
+    bound_allocator();
+    crypto_account();
+    loop_account();
+    fill_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    raise_descriptors();
+}
+
+/* The first line of `file` for which `is_wanted` holds, which also takes out of it what it needs. */
+static bool find_line(const char *file, bool (*is_wanted)(struct span line, struct span controller, void *out),
+                      const char *controller, void *out)
+{
+    char line[2 * CGROUP_PATH_SIZE];
+    FILE *lines = fopen(file, "re");
+    bool is_found = false;
+    if (lines == NULL)
+        return false;
+    while (!is_found && fgets(line, sizeof line, lines) != NULL)
+        is_found = is_wanted(span_of(line), span_of(controller), out);
+    fclose(lines);
+    return is_found;
+}
+
+static bool is_path(struct span line, struct span controller, void *path_out)
+{
+    return cgroup_read_path(line, controller, path_out);
+}
+
+static bool is_mount(struct span line, struct span controller, void *mount_out)
+{
+    return cgroup_read_mount(line, controller, mount_out);
+}
+
+/* Reads the small file `folder`/`name`, at most size - 1 bytes; an empty text when there is none. */
+static struct span read_small(const char *folder, const char *name, char *text, size_t size)
+{
+    char path[CGROUP_PATH_SIZE + 64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return span_from(text, 0);
+    ssize_t length = read(fd, text, size - 1);
+    close(fd);
+    return span_from(text, length > 0 ? (size_t)length : 0);
+}
+
+/* Our group of a controller, and the way up from it. */
+struct group {
+    struct cgroup_mount mount;
+    char folder[CGROUP_PATH_SIZE];
+};
+
+static bool group_find(struct group *group, const char *controller)
+{
+    char path[CGROUP_PATH_SIZE];
+    return find_line("/proc/self/cgroup", is_path, controller, path) &&
+           find_line("/proc/self/mountinfo", is_mount, controller, &group->mount) &&
+           cgroup_folder(&group->mount, path, group->folder);
+}
+
+static uint64_t lesser_limit(uint64_t a, uint64_t b)
+{
+    if (a == 0 || b == 0)
+        return a + b;
+    return a < b ? a : b;
+}
+
+static uint64_t cores_of_group(const char *folder, bool is_version_2)
+{
+    char text[64], more[64];
+    struct span quota, period;
+    if (is_version_2) {
+        period = read_small(folder, "cpu.max", text, sizeof text);
+        (void)span_next(&period, ' ', &quota);
+    } else {
+        quota = read_small(folder, "cpu.cfs_quota_us", text, sizeof text);
+        period = read_small(folder, "cpu.cfs_period_us", more, sizeof more);
+    }
+    return cgroup_cores(quota, period);
+}
+
+static uint64_t memory_of_group(const char *folder, bool is_version_2)
+{
+    char text[64];
+    return cgroup_memory_limit(
+        read_small(folder, is_version_2 ? "memory.max" : "memory.limit_in_bytes", text, sizeof text));
+}
+
+/* The least of what our group and those above it allow, in both versions; 0: no limit. */
+static uint64_t least_of_groups(const char *controller, uint64_t (*limit_of)(const char *folder, bool is_version_2))
+{
+    struct group group;
+    uint64_t least = 0;
+    for (int is_version_2 = 0; is_version_2 <= 1; is_version_2++) {
+        if (!group_find(&group, is_version_2 ? "" : controller))
+            continue;
+        do
+            least = lesser_limit(least, limit_of(group.folder, is_version_2));
+        while (cgroup_parent(&group.mount, group.folder));
+    }
+    return least;
+}
+
+unsigned process_cores(void)
+{
+    cpu_set_t allowed[16]; /* 16,384 processors; the kernel refuses a set that is too small for the machine */
+    unsigned cores = 1;
+    if (sched_getaffinity(0, sizeof allowed, allowed) == 0)
+        cores = (unsigned)CPU_COUNT_S(sizeof allowed, allowed);
+    uint64_t quota = least_of_groups("cpu", cores_of_group);
+    if (quota != 0 && quota < cores)
+        cores = (unsigned)quota;
+    return cores == 0 ? 1 : cores;
+}
+
+uint64_t process_memory_limit(void)
+{
+    return least_of_groups("memory", memory_of_group);
+}
+
+uint64_t process_descriptors(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+/* `RssAnon:     1234 kB` */
+static bool read_kilobytes(struct span line, const char *name, uint64_t *bytes_out)
+{
+    struct span title = span_of(name);
+    unsigned long long kilobytes;
+    if (!span_starts_with(line, title))
+        return false;
+    struct span rest = span_trim(span_from(line.at + title.length, line.length - title.length)), number;
+    if (!span_next(&rest, ' ', &number) || !span_to_u64(number, &kilobytes))
+        return false;
+    *bytes_out = kilobytes * 1024;
+    return true;
+}
+
+bool process_memory(struct process_memory *memory_out)
+{
+    char text[8192];
+    struct span rest = read_small("/proc/self", "status", text, sizeof text), line;
+    int found = 0;
+    *memory_out = (struct process_memory){0};
+    while (found < 3 && span_next(&rest, '\n', &line)) {
+        found += read_kilobytes(line, "RssAnon:", &memory_out->anonymous);
+        found += read_kilobytes(line, "RssShmem:", &memory_out->shared);
+        found += read_kilobytes(line, "VmRSS:", &memory_out->resident);
+    }
+    return found == 3;
+}

@@ -1,0 +1,190 @@
+#include "core/socket.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "core/account.h"
+#include "core/real/loop.h"
+
+struct socket {
+    uv_poll_t poll;
+    struct socket_user *user; /* NULL once closed */
+    int fd;
+    unsigned watched;
+};
+
+static void freed(uv_handle_t *handle)
+{
+    struct socket *socket = container_of(handle, struct socket, poll);
+    account_free(ACCOUNT_CONNECTION, &socket, sizeof *socket);
+}
+
+/* An error on the descriptor (status) is told as whatever is watched: the read or write that follows says which error. */
+static void polled(uv_poll_t *poll, int status, int uv_events)
+{
+    struct socket *socket = container_of(poll, struct socket, poll);
+    struct loop *loop = container_of(poll->loop, struct loop, uv);
+    unsigned events = 0;
+    if ((uv_events & UV_READABLE) != 0)
+        events |= SOCKET_READABLE;
+    if ((uv_events & UV_WRITABLE) != 0)
+        events |= SOCKET_WRITABLE;
+    if ((uv_events & UV_DISCONNECT) != 0)
+        events |= SOCKET_HANGUP;
+    if (status < 0) {
+        events = socket->watched;
+        socket->watched = 0; /* libuv has stopped */
+    }
+    if (socket->user != NULL)
+        socket->user->ready(socket->user, events);
+    loop_leave(loop);
+}
+
+bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct socket **socket_out)
+{
+    struct socket *socket = account_alloc(ACCOUNT_CONNECTION, sizeof *socket);
+    if (socket == NULL || uv_poll_init(&loop->uv, &socket->poll, fd) != 0) {
+        account_free(ACCOUNT_CONNECTION, &socket, sizeof *socket);
+        close(fd);
+        return false;
+    }
+    socket->fd = fd;
+    socket->user = user;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* fails on unix sockets, which have no delay */
+    *socket_out = socket;
+    return true;
+}
+
+void socket_close(struct socket **socket)
+{
+    struct socket *s = *socket;
+    if (s == NULL)
+        return;
+    *socket = NULL;
+    s->user = NULL;
+    uv_close((uv_handle_t *)&s->poll, freed); /* stops polling at once, so that the descriptor may go */
+    close(s->fd);
+}
+
+void socket_reset(struct socket **socket)
+{
+    if (*socket != NULL)
+        setsockopt((*socket)->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
+    socket_close(socket);
+}
+
+void socket_watch(struct socket *socket, unsigned events)
+{
+    if (socket->watched == events)
+        return;
+    socket->watched = events;
+    int uv_events = 0;
+    if ((events & SOCKET_READABLE) != 0)
+        uv_events |= UV_READABLE;
+    if ((events & SOCKET_WRITABLE) != 0)
+        uv_events |= UV_WRITABLE;
+    if ((events & SOCKET_HANGUP) != 0)
+        uv_events |= UV_DISCONNECT;
+    if (uv_events == 0)
+        uv_poll_stop(&socket->poll);
+    else
+        uv_poll_start(&socket->poll, uv_events, polled);
+}
+
+static long receive(struct socket *socket, uint8_t *to, size_t length, int flags)
+{
+    ssize_t got;
+    do
+        got = recv(socket->fd, to, length, flags);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+long socket_read(struct socket *socket, uint8_t *to, size_t length)
+{
+    return receive(socket, to, length, 0);
+}
+
+long socket_peek(struct socket *socket, uint8_t *to, size_t length)
+{
+    return receive(socket, to, length, MSG_PEEK);
+}
+
+size_t socket_pending(struct socket *socket)
+{
+    int bytes = 0;
+    return ioctl(socket->fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
+long socket_write(struct socket *socket, const struct iovec *parts, int count)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
+    ssize_t sent;
+    do
+        sent = sendmsg(socket->fd, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+long socket_send_file(struct socket *socket, int file, uint64_t offset, size_t length)
+{
+    off_t at = (off_t)offset;
+    ssize_t sent;
+    do
+        sent = sendfile(socket->fd, file, &at, length);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+void socket_shut(struct socket *socket)
+{
+    shutdown(socket->fd, SHUT_WR);
+}
+
+void socket_set_receive_buffer(struct socket *socket, int bytes)
+{
+    setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+}
+
+void socket_cork(struct socket *socket, bool is_corked)
+{
+    setsockopt(socket->fd, IPPROTO_TCP, TCP_CORK, &(int){is_corked}, sizeof(int));
+}
+
+static void address_write(const struct sockaddr_storage *address, const char *unix_word, char *out)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(out, 64, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const void *)address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(out, 64, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        snprintf(out, 64, "%s", unix_word);
+    }
+}
+
+void socket_peer(struct socket *socket, char *out)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNIX};
+    getpeername(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address});
+    address_write(&address, "unix", out);
+}
+
+void socket_name(struct socket *socket, char *out)
+{
+    struct sockaddr_storage address = {.ss_family = AF_UNIX};
+    getsockname(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address});
+    address_write(&address, "localhost", out);
+}

@@ -1,0 +1,92 @@
+/* One connection: requests come in, one after another; for each somebody is found who takes its body and answers.
+ *
+ * The connection reads a head, begins it (http_terms.begin), and from then on asks whoever took it, its exchange, before
+ * each read how much may be read and where to. There is no other back-pressure: no room, no read, and TCP tells the client.
+ *
+ * Whoever begins a request either answers at once (conn_answer) or takes it (conn_take) and answers later. After conn_answer
+ * the exchange is not used any more, and what it holds is its own to free; when the client goes away before that, `gone`
+ * says so instead. One loop. */
+#pragma once
+
+#include "core/budget.h"
+#include "core/handles.h"
+#include "core/socket.h"
+#include "http/answer.h"
+#include "http/request.h"
+
+struct conn;
+struct exchange;
+
+struct room {
+    uint8_t *at;   /* NULL: anywhere */
+    size_t length; /* 0: not now; conn_resume follows */
+};
+
+struct exchange_ops {
+    void (*room)(struct exchange *exchange, struct room *room_out);
+    void (*body)(struct exchange *exchange, const uint8_t *bytes, size_t length); /* never more than there was room for */
+    void (*body_end)(struct exchange *exchange, const struct field *trailers, unsigned count);
+    void (*gone)(struct exchange *exchange, const struct error *why); /* nobody to answer; frees itself */
+};
+
+struct exchange {
+    const struct exchange_ops *ops;
+    struct conn *conn;
+};
+
+/* What connections of one kind of listener have in common. */
+struct http_terms {
+    uint64_t idle_ms, head_ms, body_ms, linger_ms, linger_size;
+    void (*begin)(struct conn *conn, const struct request *request); /* exactly one: conn_answer or conn_take */
+};
+
+/* What the connections of one loop share. */
+struct http {
+    struct loop *loop;
+    struct budget *heads;      /* what unfinished heads and bytes read too early may take */
+    struct conn *first;        /* all of them */
+    unsigned count;
+    bool is_draining;          /* no keep-alive any more */
+    void (*closed)(struct http *http); /* a connection has ended */
+    void *owner;               /* app's */
+    struct head *head;         /* scratch */
+    struct field fields[FIELDS_MAX]; /* scratch */
+};
+
+/* Takes over an accepted descriptor. False when memory is short; it is closed then. */
+bool conn_open(struct http *http, const struct http_terms *terms, int fd);
+
+/* Idle connections end now, the others after their answer. */
+void http_drain(struct http *http);
+
+/* All connections end now, whatever they are doing. */
+void http_close_all(struct http *http);
+
+bool http_open(struct http *http, struct loop *loop, struct budget *heads, void *owner);
+void http_close(struct http *http);
+
+/* ---- for whoever begins a request ---- */
+
+void conn_take(struct conn *conn, struct exchange *exchange);
+
+/* There is room, perhaps. From a call back of one's own, not inside of one of the exchange's. */
+void conn_resume(struct conn *conn);
+
+/* Sends `100 Continue` when the client waits for it. */
+void conn_continue(struct conn *conn);
+
+void conn_answer(struct conn *conn, struct answer *answer);
+void conn_answer_error(struct conn *conn, const struct error *error);
+
+struct http *conn_http(struct conn *conn);
+const struct handle *conn_handle(const struct conn *conn);
+const char *conn_request_id(const struct conn *conn);
+const struct http_terms *conn_terms(const struct conn *conn);
+
+/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when the
+ * authority is longer than fits. */
+bool conn_base_url(struct conn *conn, const struct request *request, char *out);
+
+/* True while all of the body that the client has sent, or will send, lies here or in the kernel already: a client that has
+ * closed its side may still be waiting for an answer. */
+bool conn_has_whole_body(struct conn *conn);

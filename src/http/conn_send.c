@@ -1,0 +1,319 @@
+/* A connection's way out: answers, and how it ends. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/httptime.h"
+#include "core/account.h"
+#include "core/log.h"
+#include "http/conn_state.h"
+
+enum { FRONT_SIZE = 512 };
+
+/* ---- the end ---- */
+
+static void leave(struct conn *conn)
+{
+    struct http *http = conn->http;
+    loop_cancel(http->loop, &conn->again);
+    timer_stop(http->loop, &conn->timer);
+    ticket_return(http->heads, &conn->head_ticket);
+    if (conn->reader != NULL)
+        conn->reader->ops->close(conn->reader);
+    account_free(ACCOUNT_REQUEST, &conn->out, conn->out_end);
+    conn_forget_pending(conn);
+    h1_close(&conn->h1);
+    handle_close(http->loop, &conn->request_handle);
+    handle_close(http->loop, &conn->handle);
+    if (conn->note != NULL)
+        account_free(ACCOUNT_REQUEST, &conn->note,
+                     sizeof *conn->note + conn->note->id_length + 1u + conn->note->path_length + 1u);
+    *(conn->before != NULL ? &conn->before->next : &http->first) = conn->next;
+    if (conn->next != NULL)
+        conn->next->before = conn->before;
+    http->count--;
+    account_free(ACCOUNT_CONNECTION, &conn, sizeof *conn);
+    if (http->closed != NULL)
+        http->closed(http);
+}
+
+static void tell_gone(struct conn *conn, const struct error *why)
+{
+    struct exchange *exchange = conn->exchange;
+    conn->exchange = NULL;
+    if (exchange != NULL)
+        exchange->ops->gone(exchange, why);
+}
+
+void conn_close(struct conn *conn, const struct error *why)
+{
+    socket_close(&conn->socket);
+    tell_gone(conn, why);
+    leave(conn);
+}
+
+void conn_reset(struct conn *conn, const struct error *why)
+{
+    socket_reset(&conn->socket);
+    tell_gone(conn, why);
+    leave(conn);
+}
+
+void conn_refuse(struct conn *conn, const struct error *why)
+{
+    struct error kept = *why; /* `why` may lie in the scratch */
+    tell_gone(conn, &kept);
+    conn_forget_pending(conn);
+    conn->keeps_alive = false;
+    if (conn->note == NULL)
+        conn_take_note(conn, NULL);
+    if (!conn->is_answered)
+        conn_answer_error(conn, &kept);
+}
+
+void conn_drop(struct conn *conn)
+{
+    long got = socket_read(conn->socket, loop_block(conn->http->loop), LOOP_BLOCK_SIZE);
+    if (got == -EAGAIN)
+        return;
+    if (got <= 0 || (uint64_t)got >= conn->linger_left) {
+        conn_close(conn, NULL);
+        return;
+    }
+    conn->linger_left -= (uint64_t)got;
+}
+
+void http_drain(struct http *http)
+{
+    http->is_draining = true;
+    for (struct conn *conn = http->first, *next; conn != NULL; conn = next) {
+        next = conn->next;
+        if (conn->state == CONN_IDLE)
+            conn_close(conn, NULL);
+    }
+}
+
+void http_close_all(struct http *http)
+{
+    struct error why;
+    error_set(&why, ERROR_DRAINING, "The server is shutting down.");
+    while (http->first != NULL)
+        conn_reset(http->first, &why);
+}
+
+/* ---- the log ---- */
+
+static void log_request(struct conn *conn)
+{
+    struct record record;
+    if (conn->note == NULL || !log_begin(&record, LOG_INFO, "request"))
+        return;
+    char peer[64];
+    socket_peer(conn->socket, peer);
+    log_text(&record, "id", span_of(conn->note->text));
+    log_text(&record, "client", span_of(peer));
+    log_text(&record, "method", span_of(conn->note->method));
+    log_text(&record, "path", span_from(conn->note->text + conn->note->id_length + 1, conn->note->path_length));
+    log_number(&record, "status", (uint64_t)conn->status);
+    log_number(&record, "ms", loop_now_ms(conn->http->loop) - conn->note->began_ms);
+    log_end(&record);
+}
+
+/* ---- sending ---- */
+
+/* What the socket did not take is kept; false when the connection has ended over it. */
+static bool keep_rest(struct conn *conn, const struct iovec *parts, int count, size_t sent)
+{
+    size_t length = 0;
+    for (int i = 0; i < count; i++)
+        length += parts[i].iov_len;
+    if (sent == length)
+        return true;
+    conn->out = account_alloc(ACCOUNT_REQUEST, length);
+    if (conn->out == NULL) {
+        conn_reset(conn, NULL);
+        return false;
+    }
+    conn->out_end = 0;
+    for (int i = 0; i < count; i++) {
+        memcpy(conn->out + conn->out_end, parts[i].iov_base, parts[i].iov_len);
+        conn->out_end += (uint32_t)parts[i].iov_len;
+    }
+    conn->out_at = (uint32_t)sent;
+    return true;
+}
+
+static struct iovec part_of(struct span text)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)text.at, .iov_len = text.length};
+}
+
+static const char *date_of(struct http *http)
+{
+    static _Thread_local int64_t second = -1;
+    static _Thread_local char date[HTTPTIME_SIZE];
+    int64_t now = loop_wall_s(http->loop);
+    if (now != second)
+        httptime_write(now, date);
+    second = now;
+    return date;
+}
+
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+/* The line, and the fields that every answer has. */
+static size_t write_front(struct conn *conn, const struct answer *answer, char *front)
+{
+    uint64_t length = answer->reader != NULL ? answer->length : answer->body.length;
+    int used = snprintf(front, FRONT_SIZE, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", answer->status,
+                        status_phrase(answer->status), date_of(conn->http), conn_request_id(conn));
+    if (!has_no_body(answer->status) && !answer->has_length)
+        used += snprintf(front + used, FRONT_SIZE - (size_t)used, "Content-Length: %llu\r\n", (unsigned long long)length);
+    const char *connection = !conn->keeps_alive ? "close" : conn->is_http_1_0 ? "keep-alive" : NULL;
+    if (connection != NULL)
+        used += snprintf(front + used, FRONT_SIZE - (size_t)used, "Connection: %s\r\n", connection);
+    return (size_t)used;
+}
+
+static void reader_ready(struct reader_user *user)
+{
+    struct conn *conn = container_of(user, struct conn, reader_user);
+    conn_send_some(conn);
+}
+
+static void take_reader(struct conn *conn, const struct answer *answer)
+{
+    conn->reader = answer->reader;
+    if (conn->reader == NULL)
+        return;
+    conn->reader_user.ready = reader_ready;
+    conn->reader->user = &conn->reader_user;
+    conn->reader_at = answer->from;
+    conn->reader_left = conn->is_head_method ? 0 : answer->length;
+}
+
+/* A body that has not come whole, and is not here to be passed over, ends the connection. */
+static void decide_on_keeping(struct conn *conn)
+{
+    if (conn->is_body_whole || !conn->keeps_alive)
+        return;
+    uint64_t left = conn->is_begun ? h1_body_left(conn->h1) : UINT64_MAX;
+    uint64_t here = conn->pending_end - conn->pending_at;
+    if (left > here || conn->wants_continue)
+        conn->keeps_alive = left == 0;
+}
+
+void conn_answer(struct conn *conn, struct answer *answer)
+{
+    assert(!conn->is_answered);
+    conn->is_answered = true;
+    conn->exchange = NULL;
+    conn->status = answer->status;
+    decide_on_keeping(conn);
+    char front[FRONT_SIZE];
+    size_t front_length = write_front(conn, answer, front);
+    bool sends_body = !conn->is_head_method && !has_no_body(answer->status) && answer->reader == NULL;
+    struct iovec parts[4] = {{front, front_length},
+                             {answer->fields, answer->used},
+                             part_of(span_of("\r\n")),
+                             part_of(sends_body ? answer->body : span_of(""))};
+    take_reader(conn, answer);
+    bool has_more = conn->reader != NULL && conn->reader_left > 0;
+    if (has_more)
+        socket_cork(conn->socket, true);
+    long sent = socket_write(conn->socket, parts, 4);
+    log_request(conn);
+    conn_set_state(conn, CONN_SENDING);
+    socket_watch(conn->socket, 0);
+    if (keep_rest(conn, parts, 4, sent > 0 ? (size_t)sent : 0))
+        loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
+}
+
+void conn_answer_error(struct conn *conn, const struct error *error)
+{
+    struct answer answer;
+    answer_problem(&answer, error);
+    conn_answer(conn, &answer);
+}
+
+void conn_continue(struct conn *conn)
+{
+    if (!conn->wants_continue)
+        return;
+    conn->wants_continue = false;
+    struct iovec line = part_of(span_of("HTTP/1.1 100 Continue\r\n\r\n"));
+    socket_write(conn->socket, &line, 1); /* a new connection's buffer holds these few bytes; a lost one is found later */
+}
+
+static bool send_out(struct conn *conn)
+{
+    struct iovec rest = {conn->out + conn->out_at, conn->out_end - conn->out_at};
+    long sent = socket_write(conn->socket, &rest, 1);
+    if (sent == -EAGAIN) {
+        socket_watch(conn->socket, SOCKET_WRITABLE);
+        return false;
+    }
+    if (sent < 0) {
+        conn_close(conn, NULL);
+        return false;
+    }
+    conn->since_ms = loop_now_ms(conn->http->loop);
+    conn->out_at += (uint32_t)sent;
+    if (conn->out_at < conn->out_end)
+        return true;
+    account_free(ACCOUNT_REQUEST, &conn->out, conn->out_end);
+    conn->out_at = conn->out_end = 0;
+    return true;
+}
+
+/* One piece an event, so that a fast reader does not starve the others. */
+static void send_object(struct conn *conn)
+{
+    size_t length = conn->reader_left < SIZE_MAX ? (size_t)conn->reader_left : SIZE_MAX;
+    long sent = conn->reader->ops->send(conn->reader, conn->socket, conn->reader_at, length);
+    conn->is_waiting = sent == READER_WAITS;
+    if (sent == READER_WAITS) {
+        socket_watch(conn->socket, 0);
+        return;
+    }
+    if (sent == -EAGAIN || sent > 0)
+        socket_watch(conn->socket, SOCKET_WRITABLE);
+    if (sent == -EAGAIN)
+        return;
+    if (sent <= 0) { /* the length is promised already: only a reset says that it is not kept */
+        conn_reset(conn, NULL);
+        return;
+    }
+    conn->since_ms = loop_now_ms(conn->http->loop);
+    conn->reader_at += (uint64_t)sent;
+    conn->reader_left -= (uint64_t)sent;
+    if (conn->reader_left == 0)
+        loop_soon(conn->http->loop, &conn->again);
+}
+
+void conn_send_some(struct conn *conn)
+{
+    if (conn->out != NULL && !send_out(conn))
+        return;
+    if (conn->out != NULL) {
+        socket_watch(conn->socket, SOCKET_WRITABLE);
+    } else if (conn->reader_left > 0) {
+        send_object(conn);
+    } else {
+        if (conn->reader != NULL) {
+            conn->reader->ops->close(conn->reader);
+            conn->reader = NULL;
+            socket_cork(conn->socket, false);
+        }
+        conn_next(conn);
+    }
+}
+
+void conn_go_on(struct task *task)
+{
+    conn_send_some(container_of(task, struct conn, again));
+}

@@ -1,0 +1,86 @@
+/* What conn.c (receiving) and conn_send.c (answering, ending) share. */
+#pragma once
+
+#include "http/conn.h"
+#include "http/h1.h"
+
+enum conn_state {
+    CONN_IDLE,    /* before the first byte of a request */
+    CONN_HEAD,    /* a head is on its way */
+    CONN_BODY,    /* an exchange takes the body */
+    CONN_ANSWER,  /* the request is whole; its answer is awaited */
+    CONN_SENDING, /* the answer is on its way */
+    CONN_LINGER   /* answered and shut; what still comes is dropped */
+};
+
+/* What is known of the request after its head: for answers and the log. */
+struct note {
+    const char *method; /* static */
+    uint64_t began_ms;
+    uint16_t id_length, path_length;
+    char text[]; /* id, zero, path, zero */
+};
+
+struct conn {
+    struct socket_user user;
+    struct socket *socket;
+    struct http *http;
+    const struct http_terms *terms;
+    struct conn *next, *before;
+    struct handle handle, request_handle;
+    struct timer timer;
+    struct task again; /* goes on when whoever answered has returned */
+    struct h1 *h1;
+    struct exchange *exchange;
+    struct note *note;
+    struct ticket head_ticket; /* for the rest of a large head, while memory for heads is short */
+    uint8_t *pending;          /* bytes that were read and not parsed yet: pending_at .. pending_end */
+    char *out;                 /* of the answer, what the socket did not take: out_at .. out_end */
+    struct reader_user reader_user;
+    struct reader *reader;
+    uint64_t reader_at, reader_left;
+    uint64_t since_ms;    /* when what the client is waited for began, or last went on */
+    uint64_t linger_left;
+    uint32_t pending_at, pending_end, out_at, out_end;
+    int status; /* of the answer, for the log */
+    uint8_t state;
+    bool is_begun;        /* the request has been begun and not answered */
+    bool is_answered;     /* its answer was given */
+    bool keeps_alive;
+    bool is_body_whole;
+    bool is_head_method;
+    bool wants_continue;
+    bool is_waiting;      /* it is we who don't read: the clock stands still */
+    bool is_http_1_0;
+};
+
+enum { PENDING_MAX = 16 * 1024 }; /* also the most that is read while a head is expected */
+
+void conn_set_state(struct conn *conn, enum conn_state state);
+
+/* Ends it now; the exchange hears that it is gone. */
+void conn_close(struct conn *conn, const struct error *why);
+void conn_reset(struct conn *conn, const struct error *why);
+
+/* Gives a problem as the answer to what can't be read any further, and closes afterwards. */
+void conn_refuse(struct conn *conn, const struct error *why);
+
+/* Keeps what answers and the log need of the request; NULL: it could not be read. False when memory is short. */
+bool conn_take_note(struct conn *conn, const struct request *request);
+
+/* Takes what comes and drops it (CONN_LINGER). */
+void conn_drop(struct conn *conn);
+
+/* Sends what can be sent (CONN_SENDING). */
+void conn_send_some(struct conn *conn);
+
+/* conn.c: the next request, when the answer to this one has been sent. */
+void conn_next(struct conn *conn);
+
+/* conn.c: parses what is pending. */
+void conn_feed_pending(struct conn *conn);
+
+void conn_forget_pending(struct conn *conn);
+
+/* conn_send.c: goes on sending; the `run` of conn->again. */
+void conn_go_on(struct task *task);

@@ -1,0 +1,440 @@
+#include "http/h1.h"
+
+#include <llhttp.h>
+
+#include "core/account.h"
+#include "core/loop.h"
+#include "http/guard.h"
+
+struct h1 {
+    llhttp_t parser;
+    struct guard guard;
+    struct head *head;     /* during a call */
+    struct span body;      /* the same */
+    enum h1_event event;   /* the same: what a call back of llhttp has found */
+    bool has_chunk_header; /* the same */
+    void *saved;           /* what is kept of an unfinished head or of trailers */
+    size_t saved_size;
+    uint16_t head_fields, head_bytes; /* used up by the head: trailers count with it */
+};
+
+/* ---- what llhttp tells ---- */
+
+static struct h1 *h1_of(llhttp_t *parser)
+{
+    return container_of(parser, struct h1, parser);
+}
+
+/* An error of ours stops llhttp by this; which one it is stands in head->error. */
+static int stop(bool goes_on)
+{
+    return goes_on ? HPE_OK : HPE_USER;
+}
+
+static int found(struct h1 *h1, enum h1_event event)
+{
+    h1->event = event;
+    return HPE_PAUSED;
+}
+
+static int on_url(llhttp_t *parser, const char *at, size_t length)
+{
+    struct h1 *h1 = h1_of(parser);
+    return stop(head_add_target(h1->head, span_from(at, length), &h1->head->error));
+}
+
+static int on_name(llhttp_t *parser, const char *at, size_t length)
+{
+    struct h1 *h1 = h1_of(parser);
+    return stop(head_add_name(h1->head, span_from(at, length), &h1->head->error));
+}
+
+static int on_value(llhttp_t *parser, const char *at, size_t length)
+{
+    struct h1 *h1 = h1_of(parser);
+    return stop(head_add_value(h1->head, span_from(at, length), &h1->head->error));
+}
+
+static int on_value_complete(llhttp_t *parser)
+{
+    head_end_value(h1_of(parser)->head);
+    return HPE_OK;
+}
+
+/* Upgrade is ignored: another protocol never follows here (RFC 9110 7.8). */
+static int on_head(llhttp_t *parser)
+{
+    parser->upgrade = 0;
+    return found(h1_of(parser), H1_HEAD);
+}
+
+static int on_chunk_header(llhttp_t *parser)
+{
+    h1_of(parser)->has_chunk_header = true;
+    return HPE_PAUSED;
+}
+
+static int on_body(llhttp_t *parser, const char *at, size_t length)
+{
+    struct h1 *h1 = h1_of(parser);
+    h1->body = span_from(at, length);
+    return length > 0 ? found(h1, H1_BODY) : HPE_OK;
+}
+
+static int on_end(llhttp_t *parser)
+{
+    return found(h1_of(parser), H1_END);
+}
+
+static const llhttp_settings_t settings = {.on_url = on_url,
+                                           .on_header_field = on_name,
+                                           .on_header_value = on_value,
+                                           .on_header_value_complete = on_value_complete,
+                                           .on_headers_complete = on_head,
+                                           .on_chunk_header = on_chunk_header,
+                                           .on_body = on_body,
+                                           .on_message_complete = on_end};
+
+/* ---- its life ---- */
+
+struct h1 *h1_open(void)
+{
+    struct h1 *h1 = account_alloc(ACCOUNT_CONNECTION, sizeof *h1);
+    if (h1 != NULL)
+        llhttp_init(&h1->parser, HTTP_REQUEST, &settings);
+    return h1;
+}
+
+static void forget_saved(struct h1 *h1)
+{
+    account_free(ACCOUNT_HEAD, &h1->saved, h1->saved_size);
+    h1->saved_size = 0;
+}
+
+void h1_close(struct h1 **h1)
+{
+    if (*h1 == NULL)
+        return;
+    forget_saved(*h1);
+    account_free(ACCOUNT_CONNECTION, h1, sizeof **h1);
+}
+
+static bool is_collecting(const struct h1 *h1)
+{
+    return h1->guard.place != GUARD_CHUNK;
+}
+
+static void enter_head(struct h1 *h1, struct head *head)
+{
+    h1->head = head;
+    h1->event = H1_MORE;
+    h1->body = (struct span){NULL, 0};
+    head->error.code = ERROR_NONE;
+    if (h1->saved != NULL)
+        head_restore(head, h1->saved, h1->saved_size);
+    else if (is_collecting(h1))
+        head_clear(head, h1->guard.place == GUARD_TRAILER ? h1->head_fields : 0,
+                   h1->guard.place == GUARD_TRAILER ? h1->head_bytes : 0);
+}
+
+/* What there is of a head when its bytes are used up is kept; the scratch goes to the next connection. */
+static bool save_head(struct h1 *h1)
+{
+    forget_saved(h1);
+    if (!is_collecting(h1) || h1->guard.place == GUARD_BEFORE)
+        return true;
+    size_t size = head_saved_size(h1->head);
+    h1->saved = account_alloc(ACCOUNT_HEAD, size);
+    if (h1->saved == NULL)
+        return error_set(&h1->head->error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
+    h1->saved_size = size;
+    head_save(h1->head, h1->saved);
+    return true;
+}
+
+/* ---- reading ---- */
+
+static bool refuse_llhttp(struct h1 *h1)
+{
+    struct error *error = &h1->head->error;
+    switch (llhttp_get_errno(&h1->parser)) {
+    case HPE_INVALID_METHOD:
+        return error_set(error, ERROR_UNKNOWN_METHOD, "The request method is not one that is known here.");
+    case HPE_INVALID_VERSION:
+        return error_set(error, ERROR_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+    default:
+        return error_set(error, ERROR_MALFORMED_REQUEST, "The request is not valid HTTP: %s.",
+                         llhttp_get_error_reason(&h1->parser));
+    }
+}
+
+/* One run of llhttp, up to the next thing it found. True when it was as it should be. `lines_out`: how many of the bytes
+ * taken were lines, which the guard has to see; the rest is the body's. */
+static bool run_llhttp(struct h1 *h1, const char *at, size_t length, size_t *taken_out, size_t *lines_out)
+{
+    llhttp_errno_t result = llhttp_execute(&h1->parser, at, length);
+    *taken_out = length;
+    if (result != HPE_OK && llhttp_get_error_pos(&h1->parser) != NULL)
+        *taken_out = (size_t)(llhttp_get_error_pos(&h1->parser) - at);
+    *lines_out = h1->event == H1_BODY ? (size_t)(h1->body.at - at) : *taken_out;
+    if (result == HPE_PAUSED)
+        llhttp_resume(&h1->parser);
+    return result == HPE_OK || result == HPE_PAUSED;
+}
+
+/* What the guard expects after this. */
+static void move_guard(struct h1 *h1)
+{
+    if (h1->event == H1_HEAD)
+        guard_enter(&h1->guard, GUARD_CHUNK);
+    else if (h1->event == H1_END)
+        guard_enter(&h1->guard, GUARD_BEFORE);
+    else if (h1->event == H1_BODY)
+        guard_enter(&h1->guard, GUARD_CHUNK);
+    if (h1->has_chunk_header && h1->parser.content_length == 0) {
+        guard_enter(&h1->guard, GUARD_TRAILER);
+        head_clear(h1->head, h1->head_fields, h1->head_bytes);
+    }
+    h1->has_chunk_header = false;
+}
+
+static bool check_head(struct h1 *h1);
+static bool check_trailers(struct h1 *h1);
+
+static enum h1_event refused(struct h1 *h1)
+{
+    forget_saved(h1);
+    return H1_REFUSED;
+}
+
+/* Whatever may have been pointed to before is of no use to the guard: it goes by its own state. */
+static bool parse_step(struct h1 *h1, const char *at, size_t length, size_t *taken_out)
+{
+    size_t lines;
+    bool is_fine = run_llhttp(h1, at, length, taken_out, &lines);
+    struct error own = h1->head->error; /* a limit that was passed */
+    if (!guard_check(&h1->guard, span_from(at, lines), &h1->head->error))
+        return false;
+    h1->head->error = own;
+    if (!is_fine)
+        return error_is_set(&own) ? false : refuse_llhttp(h1);
+    return true;
+}
+
+enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
+                       struct span *body_out)
+{
+    const char *at = (const char *)bytes;
+    enter_head(h1, head);
+    *taken_out = 0;
+    do {
+        size_t taken = 0;
+        if (!parse_step(h1, at + *taken_out, length - *taken_out, &taken))
+            return refused(h1);
+        *taken_out += taken;
+        if (h1->event == H1_HEAD && !check_head(h1))
+            return refused(h1);
+        if (h1->event == H1_END && !check_trailers(h1))
+            return refused(h1);
+        bool had_chunk_header = h1->has_chunk_header;
+        move_guard(h1);
+        if (!had_chunk_header && h1->event == H1_MORE && *taken_out == length)
+            break;
+    } while (h1->event == H1_MORE);
+    if (h1->event == H1_MORE && !save_head(h1))
+        return refused(h1);
+    if (h1->event != H1_MORE)
+        forget_saved(h1);
+    *body_out = h1->body;
+    return h1->event;
+}
+
+/* ---- what the head has to be ---- */
+
+static const struct {
+    llhttp_method_t theirs;
+    enum method ours;
+    const char *name;
+} methods[] = {{HTTP_GET, METHOD_GET, "GET"},          {HTTP_HEAD, METHOD_HEAD, "HEAD"},
+               {HTTP_POST, METHOD_POST, "POST"},       {HTTP_PUT, METHOD_PUT, "PUT"},
+               {HTTP_DELETE, METHOD_DELETE, "DELETE"}, {HTTP_OPTIONS, METHOD_OPTIONS, "OPTIONS"},
+               {HTTP_PATCH, METHOD_PATCH, "PATCH"},    {HTTP_TRACE, METHOD_TRACE, "TRACE"},
+               {HTTP_CONNECT, METHOD_CONNECT, "CONNECT"}};
+
+static bool set_method(struct h1 *h1, struct request *request, struct error *error)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (h1->parser.method == methods[i].theirs) {
+            request->method = methods[i].ours;
+            request->method_name = span_of(methods[i].name);
+            return true;
+        }
+    }
+    return error_set(error, ERROR_UNKNOWN_METHOD, "The request method is not one that is known here.");
+}
+
+static bool set_version(struct h1 *h1, struct request *request, struct error *error)
+{
+    request->is_http_1_0 = h1->parser.http_minor == 0;
+    if (h1->parser.http_major == 1 && h1->parser.http_minor <= 1)
+        return true;
+    return error_set(error, ERROR_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+}
+
+/* RFC 9112 6.1 to 6.3: one way to say how long the body is, or none. */
+static bool set_framing(const struct h1 *h1, struct request *request, struct error *error)
+{
+    struct span length, coding;
+    unsigned lengths = request_count(request, "content-length"), codings = request_count(request, "transfer-encoding");
+    (void)h1;
+    if (lengths > 0 && codings > 0)
+        return error_set(error, ERROR_MALFORMED_REQUEST, "The request has both Content-Length and Transfer-Encoding.");
+    if (lengths > 1)
+        return error_set(error, ERROR_MALFORMED_REQUEST, "The request has several Content-Length fields.");
+    if (codings > 0) {
+        request_find(request, "transfer-encoding", &coding);
+        if (request->is_http_1_0)
+            return error_set(error, ERROR_MALFORMED_REQUEST, "HTTP/1.0 has no Transfer-Encoding.");
+        if (codings > 1 || !span_equal_nocase(coding, span_of("chunked")))
+            return error_set(error, ERROR_UNKNOWN_TRANSFER_CODING, "Only `Transfer-Encoding: chunked` is taken, alone.");
+        request->is_chunked = request->has_body = true;
+        return true;
+    }
+    unsigned long long bytes = 0;
+    if (lengths == 1 && request_find(request, "content-length", &length) && !span_to_u64(length, &bytes))
+        return error_set(error, ERROR_MALFORMED_REQUEST, "Content-Length is not a number of bytes.");
+    if (bytes > INT64_MAX)
+        return error_set(error, ERROR_FILE_TOO_LARGE, "No file can be as large as Content-Length says.");
+    request->content_length = bytes;
+    request->has_body = bytes > 0;
+    return true;
+}
+
+static bool set_host(struct request *request, struct error *error)
+{
+    unsigned hosts = request_count(request, "host");
+    struct span host = {"", 0};
+    request_find(request, "host", &host);
+    if (hosts > 1)
+        return error_set(error, ERROR_INVALID_HOST, "The request has several Host fields.");
+    if (hosts == 0 && !request->is_http_1_0)
+        return error_set(error, ERROR_INVALID_HOST, "The request has no Host field.");
+    if (hosts == 1 && !authority_is_valid(host))
+        return error_set(error, ERROR_INVALID_HOST, "Host is not a host name with an optional port.");
+    request->authority = host;
+    if (request->target.authority.at == NULL)
+        return true;
+    if (!authority_is_valid(request->target.authority))
+        return error_set(error, ERROR_INVALID_HOST, "The request target has no valid host.");
+    request->authority = request->target.authority; /* RFC 9112 3.2.2 */
+    return true;
+}
+
+static bool set_expectation(struct request *request, struct error *error)
+{
+    struct span expect;
+    if (!request_find(request, "expect", &expect) || request->is_http_1_0)
+        return true;
+    if (request_count(request, "expect") > 1 || !span_equal_nocase(expect, span_of("100-continue")))
+        return error_set(error, ERROR_EXPECTATION_FAILED, "Only `Expect: 100-continue` can be met.");
+    request->expects_continue = request->has_body;
+    return true;
+}
+
+/* CONNECT names an authority, not a path; nobody takes it here, whatever it names. */
+static bool set_target(const struct head *head, struct request *request, struct error *error)
+{
+    request->target_text = head_target(head);
+    if (request->method == METHOD_CONNECT) {
+        request->target.path = request->target_text;
+        return true;
+    }
+    if (!target_read(request->target_text, &request->target, error))
+        return false;
+    if (request->target.path.length == 1 && request->target.path.at[0] == '*' && request->method != METHOD_OPTIONS)
+        return error_set(error, ERROR_MALFORMED_REQUEST, "Only OPTIONS has the target `*`.");
+    return true;
+}
+
+static bool read_head(struct h1 *h1, const struct head *head, struct field *fields, struct request *request,
+                      struct error *error)
+{
+    *request = (struct request){.fields = fields};
+    request->field_count = head_fields(head, 0, fields);
+    request->keeps_alive = llhttp_should_keep_alive(&h1->parser);
+    return set_method(h1, request, error) && set_version(h1, request, error) && set_framing(h1, request, error) &&
+           set_target(head, request, error) && set_host(request, error) && set_expectation(request, error);
+}
+
+static bool check_head(struct h1 *h1)
+{
+    struct field fields[FIELDS_MAX];
+    struct request request;
+    h1->head_fields = h1->head->count;
+    h1->head_bytes = h1->head->field_bytes;
+    return read_head(h1, h1->head, fields, &request, &h1->head->error);
+}
+
+void h1_request(struct h1 *h1, const struct head *head, struct field *fields, struct request *request_out)
+{
+    struct error none;
+    read_head(h1, head, fields, request_out, &none);
+}
+
+/* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110 6.5.1). */
+static bool is_forbidden_trailer(struct span name)
+{
+    static const char *const forbidden[] = {"transfer-encoding", "content-length", "host",      "authorization",
+                                            "proxy-authorization", "connection",   "te",        "trailer",
+                                            "upgrade",           "expect",         "forwarded", "cookie",
+                                            "content-encoding",  "content-type",   "content-range"};
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
+        if (span_equal_nocase(name, span_of(forbidden[i])))
+            return true;
+    return name.length > 12 && span_equal_nocase(span_from(name.at, 12), span_of("x-forwarded-"));
+}
+
+unsigned h1_trailers(struct h1 *h1, const struct head *head, struct field *fields)
+{
+    return h1->guard.place == GUARD_BEFORE && head->count > h1->head_fields ? head_fields(head, h1->head_fields, fields) : 0;
+}
+
+static bool check_trailers(struct h1 *h1)
+{
+    if (h1->guard.place != GUARD_TRAILER) {
+        head_clear(h1->head, h1->head_fields, h1->head_bytes); /* the scratch may hold somebody else's */
+        return true;
+    }
+    struct field fields[FIELDS_MAX];
+    unsigned count = head_fields(h1->head, h1->head_fields, fields);
+    for (unsigned i = 0; i < count; i++)
+        if (is_forbidden_trailer(fields[i].name))
+            return error_set(&h1->head->error, ERROR_MALFORMED_REQUEST, "A field that belongs in the head came as a trailer.");
+    return true;
+}
+
+/* ---- how far it is ---- */
+
+bool h1_is_idle(const struct h1 *h1)
+{
+    return h1->guard.place == GUARD_BEFORE && !h1->guard.has_skipped_line && h1->guard.last != '\r';
+}
+
+size_t h1_saved(const struct h1 *h1)
+{
+    return h1->saved_size;
+}
+
+uint64_t h1_body_left(const struct h1 *h1)
+{
+    return (h1->parser.flags & F_CHUNKED) != 0 ? UINT64_MAX : h1->parser.content_length;
+}
+
+/* llhttp's content_length is what is left of the body, or of the chunk. */
+size_t h1_read_limit(const struct h1 *h1, size_t beyond, size_t most)
+{
+    uint64_t limit = h1->parser.content_length;
+    if ((h1->parser.flags & F_CHUNKED) != 0)
+        limit += beyond;
+    return limit < most ? (size_t)limit : most;
+}

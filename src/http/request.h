@@ -1,0 +1,51 @@
+/* The head of one request, as it was read. Valid only while its handler begins; who needs something later copies it. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/span.h"
+#include "base/target.h"
+
+/* The methods that we know (RFC 9110 9, RFC 5789); others are refused with 501 before anybody sees them. */
+enum method {
+    METHOD_GET = 1, /* bits */
+    METHOD_HEAD = 2,
+    METHOD_POST = 4,
+    METHOD_PUT = 8,
+    METHOD_DELETE = 16,
+    METHOD_OPTIONS = 32,
+    METHOD_PATCH = 64,
+    METHOD_TRACE = 128,
+    METHOD_CONNECT = 256
+};
+
+enum { FIELDS_MAX = 100, FIELDS_SIZE_MAX = 16 * 1024, TARGET_SIZE_MAX = 8 * 1024 };
+
+struct field {
+    struct span name, value; /* the value without the blanks around it */
+};
+
+struct request {
+    enum method method;
+    struct span method_name;
+    struct span target_text;
+    struct target target;
+    struct span authority; /* of the target, else Host; empty: HTTP/1.0 without one */
+    bool is_http_1_0;
+    bool keeps_alive;      /* as the client wishes */
+    bool expects_continue; /* Expect: 100-continue */
+    bool has_body;         /* Content-Length other than 0, or chunked */
+    bool is_chunked;
+    uint64_t content_length; /* when not chunked */
+    const struct field *fields;
+    unsigned field_count;
+};
+
+/* The first field of this name; `value_out` is left alone when there is none. */
+bool request_find(const struct request *request, const char *name, struct span *value_out);
+
+/* All fields of this name, joined by commas (RFC 9110 5.3): in place when there is one, else in `buffer`, which holds
+ * FIELDS_SIZE_MAX bytes. `at` NULL when there is none. */
+struct span request_join(const struct request *request, const char *name, char *buffer);
+
+unsigned request_count(const struct request *request, const char *name);

@@ -1,0 +1,35 @@
+/* What the files of ingest/ share: where things are found from a connection, and how a file object is described.
+ *
+ * http.owner points to this. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/key.h"
+#include "http/conn.h"
+#include "ingest/upload.h"
+
+struct ingest {
+    struct intake intake;
+    _Atomic bool is_draining; /* set by another loop */
+};
+
+struct ingest *ingest_of(struct conn *conn);
+
+enum { BASE_URL_SIZE = 320, OBJECT_URL_SIZE = BASE_URL_SIZE + 8 + 3 * KEY_MAX };
+
+/* `http://host/files/key`, encoded. */
+void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]);
+
+/* Writes the members of a file object (HTTP_API: filename, key, url, size, content_type, checksums). `kinds`: which. */
+void object_describe(struct json *json, const char *key, const char *url, uint64_t size, struct span content_type,
+                     const struct digests *digests, unsigned kinds);
+
+/* PUT /files/{key}, GET and HEAD, DELETE. `path` is what follows `/files/`. */
+void raw_begin(struct conn *conn, const struct request *request, struct span path);
+void files_begin(struct conn *conn, const struct request *request, struct span path);
+void removal_begin(struct conn *conn, const struct request *request, struct span path);
+
+/* /healthz and /readyz. */
+void health_begin(struct conn *conn);
+void ready_begin(struct conn *conn);

@@ -1,0 +1,248 @@
+/* PUT /files/{key}: the body of the request is the object. */
+#include <string.h>
+
+#include "core/account.h"
+#include "ingest/ingest.h"
+
+struct raw {
+    struct exchange exchange;
+    struct upload_user user;
+    struct upload *upload;
+    struct digests claimed;
+    unsigned kinds;      /* digests that are taken, so that a trailer can be compared */
+    unsigned shown;      /* digests that the answer shows */
+    bool has_content_type;
+    size_t allocated;
+    const char *base_url, *key, *content_type;
+    char text[];
+};
+
+static struct raw *raw_of(struct exchange *exchange)
+{
+    return container_of(exchange, struct raw, exchange);
+}
+
+static void free_raw(struct raw *raw)
+{
+    account_free(ACCOUNT_REQUEST, &raw, raw->allocated);
+}
+
+/* ---- answering ---- */
+
+static void answer_stored(struct raw *raw, const struct outcome *outcome)
+{
+    struct answer answer;
+    struct json json;
+    char url[OBJECT_URL_SIZE], etag[VERSION_SIZE + 2] = "\"";
+    strcat(strcat(etag, outcome->version), "\"");
+    object_url(raw->base_url, raw->key, url);
+    answer_begin(&answer, outcome->has_replaced ? 200 : 201);
+    if (!outcome->has_replaced)
+        answer_field(&answer, "Location", span_of(url));
+    answer_field(&answer, "ETag", span_of(etag));
+    answer_json_begin(&answer, &json);
+    json_object_begin(&json);
+    object_describe(&json, raw->key, url, outcome->size,
+                    raw->has_content_type ? span_of(raw->content_type) : (struct span){NULL, 0}, &outcome->digests,
+                    raw->shown);
+    json_object_end(&json);
+    answer_json_end(&answer, &json, "application/json");
+    conn_answer(raw->exchange.conn, &answer);
+}
+
+static void raw_ended(struct upload_user *user, const struct outcome *outcome)
+{
+    struct raw *raw = container_of(user, struct raw, user);
+    raw->upload = NULL;
+    if (outcome->kind == OUTCOME_PUBLISHED)
+        answer_stored(raw, outcome);
+    else
+        conn_answer_error(raw->exchange.conn, &outcome->error);
+    free_raw(raw);
+}
+
+static void fail(struct raw *raw, const struct error *why)
+{
+    upload_abort(&raw->upload, why);
+    conn_answer_error(raw->exchange.conn, why);
+    free_raw(raw);
+}
+
+/* ---- the body ---- */
+
+static void raw_ready(struct upload_user *user)
+{
+    struct raw *raw = container_of(user, struct raw, user);
+    conn_continue(raw->exchange.conn);
+    conn_resume(raw->exchange.conn);
+}
+
+static void raw_room(struct exchange *exchange, struct room *room_out)
+{
+    struct raw *raw = raw_of(exchange);
+    room_out->length = upload_room(raw->upload, &room_out->at);
+}
+
+static void raw_body(struct exchange *exchange, const uint8_t *bytes, size_t length)
+{
+    upload_push(raw_of(exchange)->upload, bytes, length);
+}
+
+/* A digest that comes in a trailer could only be compared when it was known in time that it would come. */
+static bool read_trailers(struct raw *raw, const struct field *trailers, unsigned count, struct error *error)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (!digests_read_field(&raw->claimed, trailers[i].name, trailers[i].value, error))
+            return false;
+    if ((raw->claimed.known & ~raw->kinds) == 0)
+        return true;
+    return error_set(error, ERROR_INVALID_DIGEST,
+                     "A digest in a trailer has to be announced: send its field's name in `Trailer` with the head.");
+}
+
+static void raw_body_end(struct exchange *exchange, const struct field *trailers, unsigned count)
+{
+    struct raw *raw = raw_of(exchange);
+    struct error error;
+    if (read_trailers(raw, trailers, count, &error))
+        upload_finish(raw->upload, &raw->claimed);
+    else
+        fail(raw, &error);
+}
+
+static void raw_gone(struct exchange *exchange, const struct error *why)
+{
+    struct raw *raw = raw_of(exchange);
+    upload_abort(&raw->upload, why);
+    free_raw(raw);
+}
+
+static const struct exchange_ops ops = {raw_room, raw_body, raw_body_end, raw_gone};
+
+/* ---- the head ---- */
+
+static bool read_digests(const struct request *request, struct upload_terms *terms, struct digests *claimed,
+                         struct error *error)
+{
+    terms->kinds = DIGEST_CRC32C;
+    for (unsigned i = 0; i < request->field_count; i++)
+        if (!digests_read_field(claimed, request->fields[i].name, request->fields[i].value, error))
+            return false;
+    terms->kinds |= claimed->known;
+    for (unsigned i = 0; i < request->field_count; i++) {
+        struct span names = request->fields[i].value, name;
+        if (!span_equal_nocase(request->fields[i].name, span_of("trailer")))
+            continue;
+        while (span_next_element(&names, &name))
+            terms->kinds |= digests_of_field(name);
+    }
+    return true;
+}
+
+/* What the answer shows: CRC32C and what `?checksums=` asks for. */
+static bool read_query(const struct request *request, unsigned *shown_out, struct error *error)
+{
+    struct span names;
+    *shown_out = DIGEST_CRC32C;
+    unsigned kinds = 0;
+    if (request->target.query.at == NULL || !query_find(request->target.query, "checksums", &names))
+        return true;
+    if (!digests_read_names(names, &kinds, error))
+        return false;
+    *shown_out |= kinds;
+    return true;
+}
+
+static bool read_metadata(const struct request *request, struct object_meta *meta, struct error *error)
+{
+    if (request_count(request, "content-range") > 0)
+        return error_set(error, ERROR_CONTENT_RANGE_REFUSED, "Content-Range can't be used with PUT: send the whole object.");
+    if (request_count(request, "content-type") > 1)
+        return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Type fields.");
+    request_find(request, "content-type", &meta->content_type);
+    if (meta->content_type.length > CONTENT_TYPE_MAX)
+        return error_set(error, ERROR_INVALID_HEADER, "Content-Type is longer than %d bytes.", CONTENT_TYPE_MAX);
+    if (meta->content_type.length == 0)
+        meta->content_type.at = NULL;
+    if (request_count(request, "content-encoding") > 1)
+        return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Encoding fields: send one list.");
+    request_find(request, "content-encoding", &meta->content_encoding);
+    if (meta->content_encoding.length > CONTENT_ENCODING_MAX)
+        return error_set(error, ERROR_INVALID_HEADER, "Content-Encoding is longer than %d bytes.", CONTENT_ENCODING_MAX);
+    if (meta->content_encoding.length == 0)
+        meta->content_encoding.at = NULL;
+    meta->is_size_known = !request->is_chunked;
+    meta->size = request->content_length;
+    return true;
+}
+
+static struct raw *open_raw(const char *base_url, const char *key, struct span content_type)
+{
+    size_t size = sizeof(struct raw) + strlen(base_url) + 1 + strlen(key) + 1 + content_type.length + 1;
+    struct raw *raw = account_alloc(ACCOUNT_REQUEST, size);
+    if (raw == NULL)
+        return NULL;
+    raw->allocated = size;
+    raw->exchange.ops = &ops;
+    raw->user = (struct upload_user){raw_ready, raw_ended};
+    char *at = raw->text;
+    raw->base_url = strcpy(at, base_url);
+    at += strlen(base_url) + 1;
+    raw->key = strcpy(at, key);
+    at += strlen(key) + 1;
+    raw->content_type = at;
+    raw->has_content_type = content_type.at != NULL;
+    if (content_type.at != NULL)
+        memcpy(at, content_type.at, content_type.length);
+    return raw;
+}
+
+/* Reads all that the head says; the conditions' values may be joined in `joined`. */
+static bool read_head(struct conn *conn, const struct request *request, struct span path, char *key, char *base_url,
+                      char (*joined)[FIELDS_SIZE_MAX], struct upload_terms *terms, struct digests *claimed, unsigned *shown,
+                      struct error *error)
+{
+    if (!key_from_path(path, key, error) || !read_query(request, shown, error) ||
+        !read_metadata(request, &terms->meta, error) || !read_digests(request, terms, claimed, error))
+        return false;
+    if (!conn_base_url(conn, request, base_url))
+        return error_set(error, ERROR_INVALID_HOST, "Host is longer than 300 bytes.");
+    terms->kinds |= *shown;
+    terms->meta.key = key;
+    terms->meta.conditions.if_match = request_join(request, "if-match", joined[0]);
+    terms->meta.conditions.if_none_match = request_join(request, "if-none-match", joined[1]);
+    request_find(request, "if-unmodified-since", &terms->meta.conditions.if_unmodified_since);
+    terms->meta.owner = conn_handle(conn);
+    terms->request_id = conn_request_id(conn);
+    return true;
+}
+
+void raw_begin(struct conn *conn, const struct request *request, struct span path)
+{
+    char key[KEY_MAX + 1], base_url[BASE_URL_SIZE], joined[2][FIELDS_SIZE_MAX];
+    struct upload_terms terms = {0};
+    struct digests claimed = {0};
+    unsigned shown;
+    struct error error;
+    if (!read_head(conn, request, path, key, base_url, joined, &terms, &claimed, &shown, &error)) {
+        conn_answer_error(conn, &error);
+        return;
+    }
+    struct raw *raw = open_raw(base_url, key, terms.meta.content_type);
+    if (raw == NULL) {
+        error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+        conn_answer_error(conn, &error);
+        return;
+    }
+    raw->claimed = claimed;
+    raw->kinds = terms.kinds;
+    raw->shown = shown;
+    if (!upload_open(&ingest_of(conn)->intake, &terms, &raw->user, &raw->upload, &error)) {
+        conn_answer_error(conn, &error);
+        free_raw(raw);
+        return;
+    }
+    conn_take(conn, &raw->exchange);
+    if (upload_is_open(raw->upload))
+        conn_continue(conn);
+}

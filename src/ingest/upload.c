@@ -1,0 +1,284 @@
+#include "ingest/upload.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+
+#include "core/account.h"
+#include "core/log.h"
+
+enum upload_state { UPLOAD_WAITING, UPLOAD_OPENING, UPLOAD_OPEN, UPLOAD_FINISHING };
+
+struct upload {
+    struct intake *intake;
+    struct upload_user *user;
+    struct pipe pipe;
+    struct pipe_user pipe_user;
+    struct ticket ticket;
+    struct handle handle;
+    struct block *tail; /* the block that is being read into, when the store keeps bytes */
+    size_t tail_used;
+    struct block_waiter waiter;
+    struct reserve *waiting_at;
+    enum upload_state state;
+    unsigned kinds;
+    bool is_size_known;
+    uint64_t size;
+    struct conditions conditions;
+    struct span content_type, content_encoding;
+    size_t allocated;
+    const char *key, *request_id; /* into text */
+    char text[];
+};
+
+/* ---- the end ---- */
+
+static void log_end_of(struct upload *upload, const char *event, const struct error *why)
+{
+    struct record record;
+    if (!log_begin(&record, why == NULL ? LOG_INFO : LOG_WARN, event))
+        return;
+    log_text(&record, "id", span_of(upload->request_id));
+    log_text(&record, "key", span_of(upload->key));
+    log_number(&record, "bytes", pipe_bytes(&upload->pipe));
+    log_number(&record, "ms", loop_now_ms(upload->intake->loop) - upload->handle.born_ms);
+    if (why != NULL)
+        log_error(&record, why);
+    log_end(&record);
+}
+
+static void free_upload(struct upload *upload)
+{
+    struct intake *intake = upload->intake;
+    if (upload->waiting_at != NULL)
+        block_forget(upload->waiting_at, &upload->waiter);
+    block_release(&upload->tail);
+    ticket_return(intake->budget, &upload->ticket);
+    handle_close(intake->loop, &upload->handle);
+    atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
+    account_free(ACCOUNT_UPLOAD, &upload, upload->allocated);
+}
+
+static void end(struct upload *upload, const struct outcome *outcome)
+{
+    struct upload_user *user = upload->user;
+    bool is_stored = outcome->kind == OUTCOME_PUBLISHED;
+    log_end_of(upload, is_stored ? "upload stored" : "upload failed", is_stored ? NULL : &outcome->error);
+    free_upload(upload);
+    user->ended(user, outcome);
+}
+
+static void fail(struct upload *upload, const struct error *why)
+{
+    struct outcome outcome = {.kind = OUTCOME_FAILED, .error = *why};
+    end(upload, &outcome);
+}
+
+void upload_abort(struct upload **upload_pointer, const struct error *why)
+{
+    struct upload *upload = *upload_pointer;
+    if (upload == NULL)
+        return;
+    *upload_pointer = NULL;
+    bool is_publishing = upload->pipe.state == PIPE_PUBLISHING;
+    pipe_abort(&upload->pipe, why);
+    log_end_of(upload, is_publishing ? "upload stored, but its client went away" : "upload aborted", why);
+    free_upload(upload);
+}
+
+/* ---- what the flow tells ---- */
+
+static void granted(struct pipe_user *user)
+{
+    struct upload *upload = container_of(user, struct upload, pipe_user);
+    if (upload->state == UPLOAD_OPENING)
+        upload->state = UPLOAD_OPEN;
+    /* What was written needs its block no more: an idle client holds none. */
+    if (upload->tail != NULL && upload->tail->holds == 1) {
+        block_release(&upload->tail);
+        upload->tail_used = 0;
+    }
+    upload->user->ready(upload->user);
+}
+
+static void done(struct pipe_user *user, const struct outcome *outcome)
+{
+    struct upload *upload = container_of(user, struct upload, pipe_user);
+    if (outcome->kind == OUTCOME_STAGED)
+        pipe_publish(&upload->pipe);
+    else
+        end(upload, outcome);
+}
+
+static void block_came(struct task *task)
+{
+    struct upload *upload = container_of(container_of(task, struct block_waiter, task), struct upload, waiter);
+    upload->user->ready(upload->user);
+}
+
+/* ---- beginning ---- */
+
+static struct object_meta meta_of(struct upload *upload)
+{
+    return (struct object_meta){.key = upload->key,
+                                .content_type = upload->content_type,
+                                .content_encoding = upload->content_encoding,
+                                .is_size_known = upload->is_size_known,
+                                .size = upload->size,
+                                .conditions = upload->conditions,
+                                .owner = &upload->handle};
+}
+
+static bool open_flow(struct upload *upload, struct error *error)
+{
+    struct intake *intake = upload->intake;
+    struct object_meta meta = meta_of(upload);
+    struct sink *sink;
+    size_t credit;
+    if (!intake->store->ops->upload_stream(intake->store, intake->loop, &meta, &sink, &credit, error))
+        return false;
+    if (!pipe_open(&upload->pipe, intake->loop, intake->max_file_size, upload->kinds, sink, credit, &upload->pipe_user)) {
+        error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+        sink->ops->abort(sink, error);
+        return false;
+    }
+    upload->state = credit > 0 ? UPLOAD_OPEN : UPLOAD_OPENING;
+    return true;
+}
+
+static void ticket_came(struct task *task)
+{
+    struct upload *upload = container_of(task, struct upload, ticket.task);
+    struct error error;
+    if (!open_flow(upload, &error))
+        fail(upload, &error);
+    else if (upload->state == UPLOAD_OPEN)
+        upload->user->ready(upload->user);
+}
+
+static struct span keep_text(char **at, struct span text)
+{
+    if (text.at == NULL)
+        return text;
+    memcpy(*at, text.at, text.length);
+    (*at)[text.length] = '\0';
+    *at += text.length + 1;
+    return span_from(*at - text.length - 1, text.length);
+}
+
+static size_t text_size(const struct upload_terms *terms)
+{
+    const struct object_meta *meta = &terms->meta;
+    return strlen(meta->key) + strlen(terms->request_id) + meta->content_type.length + meta->content_encoding.length +
+           meta->conditions.if_match.length + meta->conditions.if_none_match.length +
+           meta->conditions.if_unmodified_since.length + 7;
+}
+
+static void keep_terms(struct upload *upload, const struct upload_terms *terms)
+{
+    const struct object_meta *meta = &terms->meta;
+    char *at = upload->text;
+    upload->key = keep_text(&at, span_of(meta->key)).at;
+    upload->request_id = keep_text(&at, span_of(terms->request_id)).at;
+    upload->content_type = keep_text(&at, meta->content_type);
+    upload->content_encoding = keep_text(&at, meta->content_encoding);
+    upload->conditions.if_match = keep_text(&at, meta->conditions.if_match);
+    upload->conditions.if_none_match = keep_text(&at, meta->conditions.if_none_match);
+    upload->conditions.if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
+    upload->is_size_known = meta->is_size_known;
+    upload->size = meta->size;
+    upload->kinds = terms->kinds;
+}
+
+/* All that this upload may hold at once, so that with its ticket it can always finish. */
+static size_t floor_of(struct intake *intake, const struct upload_terms *terms, size_t own)
+{
+    return own + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
+}
+
+bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,
+                 struct upload **upload_out, struct error *error)
+{
+    if (terms->meta.is_size_known && terms->meta.size > intake->max_file_size)
+        return error_set(error, ERROR_FILE_TOO_LARGE, "The file is larger than %llu bytes, which is the most that is taken here.",
+                         (unsigned long long)intake->max_file_size);
+    size_t size = sizeof(struct upload) + text_size(terms);
+    struct upload *upload = account_alloc(ACCOUNT_UPLOAD, size);
+    if (upload == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+    upload->allocated = size;
+    upload->intake = intake;
+    upload->user = user;
+    upload->pipe_user = (struct pipe_user){granted, done};
+    upload->ticket.task.run = ticket_came;
+    upload->waiter.task.run = block_came;
+    keep_terms(upload, terms);
+    handle_open(intake->loop, &upload->handle, HANDLE_UPLOAD, terms->meta.owner);
+    atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);
+    if (ticket_take(intake->budget, intake->loop, &upload->ticket, floor_of(intake, terms, size)) &&
+        !open_flow(upload, error)) {
+        log_end_of(upload, "upload refused", error);
+        free_upload(upload);
+        return false;
+    }
+    *upload_out = upload;
+    return true;
+}
+
+/* ---- taking bytes ---- */
+
+bool upload_is_open(const struct upload *upload)
+{
+    return upload->state == UPLOAD_OPEN;
+}
+
+size_t upload_room(struct upload *upload, uint8_t **at_out)
+{
+    *at_out = NULL;
+    if (upload->state != UPLOAD_OPEN || upload->pipe.credit == 0)
+        return 0;
+    struct reserve *reserve = pipe_keeps(&upload->pipe);
+    if (reserve == NULL && upload->tail == NULL)
+        return upload->pipe.credit;
+    if (upload->tail != NULL && upload->tail_used == BLOCK_SIZE)
+        block_release(&upload->tail);
+    if (reserve == NULL) {
+        block_release(&upload->tail);
+        return upload->pipe.credit;
+    }
+    if (upload->tail == NULL) {
+        upload->waiting_at = reserve;
+        upload->tail = block_take(reserve, &upload->waiter);
+        upload->tail_used = 0;
+    }
+    if (upload->tail == NULL)
+        return 0;
+    *at_out = upload->tail->bytes + upload->tail_used;
+    size_t left = BLOCK_SIZE - upload->tail_used;
+    return left < upload->pipe.credit ? left : upload->pipe.credit;
+}
+
+void upload_push(struct upload *upload, const uint8_t *bytes, size_t length)
+{
+    upload->handle.progress_ms = loop_now_ms(upload->intake->loop);
+    struct slice slice = {.at = bytes, .length = length};
+    if (upload->tail != NULL) { /* whatever stood between them, bytes lie in the block without gaps */
+        uint8_t *to = upload->tail->bytes + upload->tail_used;
+        if (to != bytes)
+            memmove(to, bytes, length);
+        upload->tail_used += length;
+        slice = (struct slice){.at = to, .length = length, .block = upload->tail};
+    }
+    pipe_push(&upload->pipe, slice);
+}
+
+void upload_finish(struct upload *upload, const struct digests *claimed)
+{
+    upload->state = UPLOAD_FINISHING;
+    block_release(&upload->tail);
+    pipe_finish(&upload->pipe, claimed);
+}
+
+uint64_t upload_bytes(const struct upload *upload)
+{
+    return pipe_bytes(&upload->pipe);
+}

@@ -1,0 +1,8 @@
+#include "cli/cli.h"
+#include "core/process.h"
+
+int main(int argc, char **argv, char **environment)
+{
+    process_begin();
+    return (int)cli_run(argc, argv, environment);
+}

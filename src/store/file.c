@@ -1,0 +1,267 @@
+#include "store/file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "core/account.h"
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/random.h"
+
+enum {
+    SLOW_CALL_US = 10 * 1000,   /* a call that took longer moves the store to its threads ... */
+    SLOW_FOR_US = 1000 * 1000,  /* ... for so long */
+    THREADS_MOST = 32           /* syncs that may share one commit of the filesystem's journal */
+};
+
+const char file_attribute[] = "penstock";
+
+void file_random_name(char out[STAGED_NAME_SIZE])
+{
+    uint8_t bytes[16];
+    random_bytes(bytes, sizeof bytes);
+    hex_encode(bytes, sizeof bytes, out);
+}
+
+bool file_store_is_slow(struct file_store *store)
+{
+    uint64_t until = atomic_load_explicit(&store->slow_until_us, memory_order_relaxed);
+    return !store->writes_in_memory || (until != 0 && clock_monotonic_us() < until);
+}
+
+void file_store_took(struct file_store *store, uint64_t began_us)
+{
+    uint64_t now = clock_monotonic_us();
+    if (now - began_us > SLOW_CALL_US)
+        atomic_store_explicit(&store->slow_until_us, now + SLOW_FOR_US, memory_order_relaxed);
+}
+
+static void run_timed(struct file_call *call)
+{
+    uint64_t began = clock_monotonic_us();
+    call->step(call);
+    file_store_took(call->store, began);
+}
+
+static void on_thread(struct job *job)
+{
+    struct file_call *call = container_of(job, struct file_call, job);
+    run_timed(call);
+}
+
+/* A sync takes long on a healthy disk; it says nothing of writes. */
+static void on_thread_untimed(struct job *job)
+{
+    struct file_call *call = container_of(job, struct file_call, job);
+    call->step(call);
+}
+
+static void back_from_thread(struct job *job)
+{
+    struct file_call *call = container_of(job, struct file_call, job);
+    call->is_busy = false;
+    call->then(call);
+}
+
+bool file_call_run(struct file_call *call, void (*step)(struct file_call *), void (*then)(struct file_call *),
+                   enum file_place place)
+{
+    call->step = step;
+    call->then = then;
+    if (place == PLACE_BY_SPEED && !file_store_is_slow(call->store)) {
+        run_timed(call);
+        return true;
+    }
+    call->job.work = place == PLACE_THREAD ? on_thread_untimed : on_thread;
+    call->job.done = back_from_thread;
+    call->is_busy = true;
+    threads_run(call->store->threads, call->loop, &call->job);
+    return false;
+}
+
+/* ---- what others left behind ---- */
+
+struct sweep {
+    struct file_store *store;
+    int folder; /* of all instances */
+    int instance;
+    unsigned files;
+};
+
+static bool sweep_file(void *owner, const char *name)
+{
+    struct sweep *sweep = owner;
+    if (file_remove(sweep->instance, name) == 0)
+        sweep->files++;
+    return true;
+}
+
+/* An instance's folder is locked while the instance lives: who can lock it may sweep it. */
+static bool sweep_instance(void *owner, const char *name)
+{
+    struct sweep *sweep = owner;
+    if (strcmp(name, sweep->store->instance) == 0)
+        return true;
+    sweep->instance = folder_open_beneath(sweep->folder, name);
+    if (sweep->instance < 0)
+        return true;
+    if (folder_lock(sweep->instance) == 0) {
+        folder_list(sweep->instance, sweep_file, sweep);
+        folder_remove(sweep->folder, name);
+    }
+    file_close(&sweep->instance);
+    return true;
+}
+
+static void sweep(struct file_store *store, int instances)
+{
+    struct sweep sweep = {.store = store, .folder = instances};
+    folder_list(instances, sweep_instance, &sweep);
+    struct record record;
+    if (sweep.files > 0 && log_begin(&record, LOG_INFO, "swept what an earlier process left unfinished")) {
+        log_number(&record, "files", sweep.files);
+        log_end(&record);
+    }
+}
+
+/* ---- opening ---- */
+
+static int open_made(int folder, const char *path)
+{
+    int result = folder_make(folder, path);
+    return result == 0 || result == -EEXIST ? folder_open_beneath(folder, path) : result;
+}
+
+/* A folder of our own, locked. Somebody who sweeps may have taken it between making and locking: then another one. */
+static int open_instance(struct file_store *store, int instances)
+{
+    for (int tries = 0; tries < 8; tries++) {
+        char name[STAGED_NAME_SIZE];
+        file_random_name(name);
+        memcpy(store->instance, name, INSTANCE_SIZE - 1);
+        int folder = open_made(instances, store->instance);
+        if (folder < 0)
+            return folder;
+        int again = folder_lock(folder) == 0 ? folder_open_beneath(instances, store->instance) : -EAGAIN;
+        if (again >= 0) {
+            file_close(&again);
+            return folder;
+        }
+        file_close(&folder);
+    }
+    return -EAGAIN;
+}
+
+/* Finds out what the filesystem can, and that we may write. */
+static int try_writing(struct file_store *store)
+{
+    struct file_system system;
+    int result = folder_system(store->root, &system);
+    if (result < 0)
+        return result;
+    store->writes_in_memory = system.writes_in_memory;
+    store->is_volatile = system.is_volatile;
+    int file = file_create_unnamed(store->staging);
+    store->has_unnamed_files = file >= 0;
+    if (file == -EOPNOTSUPP || file == -EISDIR || file == -EINVAL) {
+        char name[STAGED_NAME_SIZE];
+        file_random_name(name);
+        file = file_create_named(store->staging, name);
+        if (file >= 0)
+            file_remove(store->staging, name);
+    }
+    result = file < 0 ? file : file_write(file, (const uint8_t *)"", 1, 0);
+    if (result == -ENOSPC || result == -EDQUOT)
+        result = 0; /* full now, perhaps not later: uploads are told */
+    file_close(&file);
+    return result;
+}
+
+static int open_folders(struct file_store *store)
+{
+    int own = open_made(store->root, ".penstock");
+    if (own < 0)
+        return own;
+    int instances = open_made(own, "staging");
+    store->meta = open_made(own, "meta");
+    int result = instances < 0 ? instances : store->meta < 0 ? store->meta : open_instance(store, instances);
+    if (result >= 0) {
+        store->staging = result;
+        result = try_writing(store);
+        sweep(store, instances);
+    }
+    file_close(&own);
+    file_close(&instances);
+    return result;
+}
+
+static bool open_machine(struct file_store *store)
+{
+    store->reserves = account_alloc(ACCOUNT_STORE, store->terms.loop_count * sizeof(struct reserve *));
+    if (store->reserves == NULL)
+        return false;
+    for (unsigned i = 0; i < store->terms.loop_count; i++)
+        if (!reserve_open(store->terms.loops[i], store->terms.reserve_blocks, &store->reserves[i]))
+            return false;
+    return turns_open(&store->turns) && threads_open(&store->threads, THREADS_MOST, "penstock-disk");
+}
+
+static void remove_staging(struct file_store *store)
+{
+    int instances = folder_open_beneath(store->root, ".penstock/staging");
+    if (instances >= 0)
+        folder_remove(instances, store->instance);
+    file_close(&instances);
+}
+
+static void file_store_close(struct store *opened)
+{
+    struct file_store *store = container_of(opened, struct file_store, store);
+    threads_close(&store->threads);
+    turns_close(&store->turns);
+    for (unsigned i = 0; store->reserves != NULL && i < store->terms.loop_count; i++)
+        reserve_close(&store->reserves[i]);
+    account_free(ACCOUNT_STORE, &store->reserves, store->terms.loop_count * sizeof(struct reserve *));
+    if (store->staging >= 0)
+        remove_staging(store);
+    file_close(&store->staging);
+    file_close(&store->meta);
+    file_close(&store->root);
+    account_free(ACCOUNT_STORE, &store, sizeof *store);
+}
+
+static const struct store_ops ops = {.size = sizeof ops,
+                                     .name = "file",
+                                     .upload_stream = file_upload_stream,
+                                     .floor = file_floor,
+                                     .read = file_read_object,
+                                     .remove = file_remove_call,
+                                     .probe = file_probe,
+                                     .forget = file_forget,
+                                     .close = file_store_close};
+
+bool store_file_open(const char *folder, const struct store_terms *terms, struct store **store_out, struct error *error)
+{
+    struct file_store *store = account_alloc(ACCOUNT_STORE, sizeof *store);
+    if (store == NULL)
+        return error_set(error, ERROR_CANNOT_START, "There is no memory for the store.");
+    store->store.ops = &ops;
+    store->terms = *terms;
+    store->staging = store->meta = -1;
+    store->root = folder_open(folder, true);
+    int result = store->root < 0 ? store->root : open_folders(store);
+    if (result < 0) {
+        error_set(error, ERROR_CANNOT_START, "The store's folder %s can't be used: %s.", folder, strerror(-result));
+    } else if (!open_machine(store)) {
+        error_set(error, ERROR_CANNOT_START, "There are no memory or threads for the store.");
+        result = -ENOMEM;
+    }
+    if (result < 0) {
+        file_store_close(&store->store);
+        return false;
+    }
+    *store_out = &store->store;
+    return true;
+}

@@ -1,0 +1,127 @@
+/* What the files of the local store share: the store, and the one way in which it calls the disk.
+ *
+ * file.c opens the store and sweeps what others left; file_sink.c takes an upload; file_publish.c makes it visible and
+ * removes it; file_object.c keeps what belongs to an object beside its bytes; file_reader.c gives objects back.
+ *
+ * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds what
+ * needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "core/blocks.h"
+#include "core/file.h"
+#include "core/threads.h"
+#include "core/turns.h"
+#include "store/store.h"
+
+enum { STAGED_NAME_SIZE = 33, INSTANCE_SIZE = 17, ATTRIBUTE_MAX = 1024 };
+
+extern const char file_attribute[]; /* name of the attribute that keeps an object's record */
+
+struct file_store {
+    struct store store;
+    struct store_terms terms;
+    int root;
+    int staging; /* this instance's folder */
+    int meta;    /* records where attributes are missing */
+    char instance[INSTANCE_SIZE];
+    bool writes_in_memory;
+    bool has_unnamed_files;
+    bool is_volatile;
+    struct threads *threads;
+    struct turns *turns;
+    struct reserve **reserves;       /* one for each loop */
+    _Atomic uint64_t slow_until_us;  /* until then every call goes to the threads */
+};
+
+/* One call on the disk at a time, of a sink, a reader or a removal. */
+struct file_call {
+    struct job job;
+    struct file_store *store;
+    struct loop *loop;
+    void (*step)(struct file_call *call); /* what may block; touches nothing but what belongs to the call's owner */
+    void (*then)(struct file_call *call);
+    bool is_busy; /* on a thread */
+};
+
+enum file_place { PLACE_BY_SPEED, PLACE_THREAD };
+
+/* Runs `step`: here, when the store's filesystem is quick and was so lately (true: it has run, `then` is not called), or on a
+ * thread, after which `then` is called on the loop (false). */
+bool file_call_run(struct file_call *call, void (*step)(struct file_call *), void (*then)(struct file_call *),
+                   enum file_place place);
+
+bool file_store_is_slow(struct file_store *store);
+
+/* Something on this store took from `began_us` until now: when that was long, the store is slow for a while. */
+void file_store_took(struct file_store *store, uint64_t began_us);
+
+/* A random name for the staging folder. */
+void file_random_name(char out[STAGED_NAME_SIZE]);
+
+/* ---- file_publish.c ---- */
+
+/* Everything about publishing one object; of a sink. */
+struct file_object {
+    struct file_store *store;
+    const char *key;
+    int file;
+    char staged[STAGED_NAME_SIZE]; /* its name in the staging folder; empty: it has none */
+    char etag[VERSION_SIZE + 2];   /* what is kept with it: version in quotes, digests, type and coding (empty: none) */
+    struct digests digests;
+    struct span content_type, content_encoding;
+    bool has_meta; /* its record lies in the meta folder */
+    bool has_replaced;
+};
+
+enum publish_result { PUBLISH_DONE, PUBLISH_FAILED, PUBLISH_NEEDS_TURN };
+
+/* Blocking. Without the turn of the key only a new object can be published: NEEDS_TURN says that one is there, or that
+ * conditions have to be compared. */
+enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
+                                 struct error *error);
+
+/* Blocking: whether an upload to this key may begin (conflicts, conditions, space). */
+bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error);
+
+/* Blocking, with the turn of the key. */
+bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error);
+
+/* The folder that `key` lies in and its name there. `makes`: missing folders are made (and synced, in durable mode). A
+ * descriptor to close unless it is the store's root; or -errno. */
+int file_open_parent(struct file_store *store, const char *key, bool makes, const char **name_out);
+
+/* Removes the folders above `key` that are empty. */
+void file_prune(struct file_store *store, const char *key);
+
+/* Sets the error for a failed call that had to do with this key. False. */
+bool file_key_error(struct error *error, int result);
+
+/* ---- file_object.c ---- */
+
+/* Blocking: keeps what belongs to the object with its file, before it is published. 0 or -errno. */
+int file_object_keep(struct file_object *object);
+
+/* Blocking: what is known of the open file. 0 or -errno. */
+int file_object_look(struct file_store *store, int file, struct object_status *status_out);
+
+/* Blocking: forgets the record of an object that is gone, if it had one in the meta folder. */
+void file_object_forget(struct file_store *store, uint64_t inode);
+
+/* ---- file_reader.c ---- */
+
+/* A reader of the open file, which it takes over; NULL when memory is short, and then the file is closed. */
+struct reader *file_reader_open(struct file_store *store, struct loop *loop, int file);
+
+/* ---- the operations ---- */
+
+bool file_upload_stream(struct store *store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
+                        size_t *credit_out, struct error *error);
+size_t file_floor(struct store *store, const struct object_meta *meta);
+bool file_read_object(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
+                      bool only_looks, struct store_call *call);
+bool file_remove_call(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
+                      struct store_call *call);
+bool file_probe(struct store *store, struct loop *loop, struct store_call *call);
+void file_forget(struct store *store, struct store_call *call);

@@ -1,0 +1,312 @@
+/* Making an object visible under its key, and removing it; everything here may block. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/key.h"
+#include "core/clock.h"
+#include "store/file.h"
+
+enum { TRIES = 16 }; /* others may remove folders that we have just made: as often we make them again */
+
+bool file_key_error(struct error *error, int result)
+{
+    switch (result) {
+    case -ENOENT:
+        return error_set(error, ERROR_NOT_FOUND, "There is no object under this key.");
+    case -ENOTDIR:
+        return error_set(error, ERROR_KEY_CONFLICT, "A part of the key's path is an object itself; choose another key.");
+    case -EISDIR:
+    case -ENOTEMPTY:
+        return error_set(error, ERROR_KEY_CONFLICT, "Other keys lie beneath this key; choose another one.");
+    case -ELOOP:
+    case -EXDEV:
+        return error_set(error, ERROR_KEY_CONFLICT, "A link stands in the way of this key; choose another one.");
+    case -ENAMETOOLONG:
+        return error_set(error, ERROR_INVALID_KEY, "The key is too long for this store; choose a shorter one.");
+    default:
+        return error_set_errno(error, -result, "The disk could not do its work");
+    }
+}
+
+/* ---- folders on the way ---- */
+
+/* Opens `name` in `folder`, which is closed unless it is the root. */
+static int step_into(struct file_store *store, int folder, const char *name, bool makes)
+{
+    int next = folder_open_beneath(folder, name);
+    if (next == -ENOENT && makes) {
+        int result = folder_make(folder, name);
+        if (result == 0 && store->terms.is_durable)
+            result = folder_sync(folder);
+        next = result == 0 || result == -EEXIST ? folder_open_beneath(folder, name) : result;
+    }
+    if (folder != store->root)
+        file_close(&folder);
+    return next;
+}
+
+int file_open_parent(struct file_store *store, const char *key, bool makes, const char **name_out)
+{
+    char segment[KEY_SEGMENT_MAX + 1];
+    int folder = store->root;
+    struct span rest = span_of(key), next;
+    while (span_next(&rest, '/', &next) && rest.at != NULL) {
+        if (!span_copy(next, segment, sizeof segment))
+            return -ENAMETOOLONG;
+        folder = step_into(store, folder, segment, makes);
+        if (folder < 0)
+            return folder;
+    }
+    *name_out = next.at;
+    return folder;
+}
+
+static void close_parent(struct file_store *store, int *folder)
+{
+    if (*folder != store->root)
+        file_close(folder);
+}
+
+void file_prune(struct file_store *store, const char *key)
+{
+    char path[KEY_MAX + 1];
+    if (!span_copy(span_of(key), path, sizeof path))
+        return;
+    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
+        *slash = '\0';
+        const char *name;
+        int folder = file_open_parent(store, path, false, &name);
+        if (folder < 0)
+            continue; /* gone already: perhaps the one above is empty now */
+        int result = folder_remove(folder, name);
+        close_parent(store, &folder);
+        if (result < 0 && result != -ENOENT)
+            return;
+    }
+}
+
+/* ---- what is there now ---- */
+
+/* What lies under the key: NOT_FOUND and other errors go to `error`, false then. */
+static bool look(struct file_store *store, const char *key, struct object_status *status, uint64_t *inode, struct error *error)
+{
+    int file = file_open_read(store->root, key);
+    if (file < 0)
+        return file_key_error(error, file);
+    struct file_status raw;
+    int result = file_status(file, &raw);
+    if (result == 0 && raw.is_folder)
+        result = -EISDIR;
+    if (result == 0)
+        result = file_object_look(store, file, status);
+    file_close(&file);
+    *inode = raw.inode;
+    return result == 0 || file_key_error(error, result);
+}
+
+static bool judge(struct file_store *store, const char *key, const struct conditions *conditions, uint64_t *inode,
+                  struct error *error)
+{
+    struct object_status status;
+    struct error why = {0};
+    bool exists = look(store, key, &status, inode, &why);
+    if (!exists && why.code != ERROR_NOT_FOUND) {
+        *error = why;
+        return false;
+    }
+    struct current_object object = {.exists = exists};
+    if (exists) {
+        object.etag = span_of(status.etag);
+        object.modified = status.modified_ms / 1000;
+    }
+    switch (conditions_judge(conditions, &object, false, clock_wall_ms() / 1000)) {
+    case VERDICT_PROCEED:
+        return true;
+    case VERDICT_EXISTS:
+        return error_set(error, ERROR_KEY_EXISTS, "There is an object under this key, and If-None-Match forbids replacing it.");
+    case VERDICT_MALFORMED:
+        return error_set(error, ERROR_INVALID_HEADER, "If-Match or If-None-Match is not a list of entity tags in quotes.");
+    default:
+        return error_set(error, ERROR_PRECONDITION_FAILED, "The object is not in the state that the request asks for.");
+    }
+}
+
+static bool has_conditions(const struct conditions *conditions)
+{
+    return conditions->if_match.at != NULL || conditions->if_none_match.at != NULL ||
+           conditions->if_unmodified_since.at != NULL;
+}
+
+/* `If-None-Match: *` alone is what linking does anyway. */
+static bool wants_new(const struct conditions *conditions)
+{
+    return conditions->if_match.at == NULL && conditions->if_unmodified_since.at == NULL &&
+           conditions->if_none_match.at != NULL && span_equal(conditions->if_none_match, span_of("*"));
+}
+
+static bool stop_at_first(void *owner, const char *name)
+{
+    (void)name;
+    *(bool *)owner = false;
+    return false;
+}
+
+/* A folder that is empty is left over from something that failed, and goes when the object comes. */
+static bool conflicts(struct file_store *store, const char *key, struct error *error)
+{
+    struct file_status status;
+    int result = file_status_of(store->root, key, &status);
+    if (result == -ENOENT)
+        return false;
+    if (result == 0 && status.is_file)
+        return false;
+    if (result == 0 && status.is_folder) {
+        bool is_empty = true;
+        int folder = folder_open_beneath(store->root, key);
+        if (folder >= 0)
+            folder_list(folder, stop_at_first, &is_empty);
+        file_close(&folder);
+        if (is_empty)
+            return false;
+        result = -EISDIR;
+    }
+    return !file_key_error(error, result == 0 ? -ELOOP : result);
+}
+
+static bool has_space(struct file_store *store, const struct object_meta *meta, struct error *error)
+{
+    struct file_system system;
+    int result = folder_system(store->root, &system);
+    if (result < 0)
+        return error_set_errno(error, -result, "The store's folder can't be looked at");
+    uint64_t needed = store->terms.min_free + (meta->is_size_known ? meta->size : 0);
+    if (system.free_bytes >= needed)
+        return true;
+    return error_set(error, ERROR_STORAGE_FULL, "The store has too little free space for this upload; try again later.");
+}
+
+bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error)
+{
+    uint64_t inode;
+    if (conflicts(store, meta->key, error))
+        return false;
+    if (has_conditions(&meta->conditions) && !judge(store, meta->key, &meta->conditions, &inode, error))
+        return false;
+    return has_space(store, meta, error);
+}
+
+/* ---- publishing ---- */
+
+/* Gives the staged file its name, if nothing has it yet. */
+static int link_new(struct file_object *object, int folder, const char *name)
+{
+    struct file_store *store = object->store;
+    if (object->staged[0] == '\0')
+        return file_link(object->file, folder, name);
+    int result = file_rename(store->staging, object->staged, folder, name, false);
+    if (result == -EINVAL) { /* the filesystem can't rename without replacing, but perhaps it can link */
+        result = file_link(object->file, folder, name);
+        if (result == 0)
+            file_remove(store->staging, object->staged);
+    }
+    if (result == 0)
+        object->staged[0] = '\0';
+    return result;
+}
+
+/* In the place of what has the name now; with the turn of the key. */
+static int replace(struct file_object *object, int folder, const char *name)
+{
+    struct file_store *store = object->store;
+    struct file_status before;
+    int result = file_status_of(folder, name, &before);
+    if (result == -ENOENT)
+        return link_new(object, folder, name);
+    if (result < 0)
+        return result;
+    if (before.is_folder) {
+        result = folder_remove(folder, name); /* an empty one is nothing */
+        return result == 0 ? link_new(object, folder, name) : result;
+    }
+    if (!before.is_file)
+        return -ELOOP;
+    if (object->staged[0] == '\0') {
+        file_random_name(object->staged);
+        result = file_link(object->file, store->staging, object->staged);
+    }
+    if (result == 0)
+        result = file_rename(store->staging, object->staged, folder, name, true);
+    if (result < 0)
+        return result;
+    object->staged[0] = '\0';
+    object->has_replaced = true;
+    if (before.links <= 1)
+        file_object_forget(store, before.inode);
+    return 0;
+}
+
+static int publish_once(struct file_object *object, bool may_replace)
+{
+    const char *name;
+    int folder = file_open_parent(object->store, object->key, true, &name);
+    if (folder < 0)
+        return folder;
+    int result = may_replace ? replace(object, folder, name) : link_new(object, folder, name);
+    if (result == 0 && object->store->terms.is_durable)
+        result = folder_sync(folder);
+    close_parent(object->store, &folder);
+    return result;
+}
+
+enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
+                                 struct error *error)
+{
+    uint64_t inode;
+    bool only_new = wants_new(conditions);
+    if (!only_new && has_conditions(conditions)) {
+        if (!has_turn)
+            return PUBLISH_NEEDS_TURN;
+        if (!judge(object->store, object->key, conditions, &inode, error))
+            return PUBLISH_FAILED;
+    }
+    int result = -ENOENT;
+    for (int tries = 0; tries < TRIES && result == -ENOENT; tries++)
+        result = publish_once(object, has_turn && !only_new);
+    if (result == 0)
+        return PUBLISH_DONE;
+    if (result == -EEXIST && !has_turn && !only_new)
+        return PUBLISH_NEEDS_TURN;
+    if (result == -EEXIST)
+        error_set(error, ERROR_KEY_EXISTS, "Something has come under this key meanwhile, and it may not be replaced.");
+    else
+        file_key_error(error, result);
+    file_prune(object->store, object->key);
+    return PUBLISH_FAILED;
+}
+
+/* ---- removing ---- */
+
+bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error)
+{
+    uint64_t inode = 0;
+    if (has_conditions(conditions) && !judge(store, key, conditions, &inode, error))
+        return false;
+    struct object_status status;
+    if (!look(store, key, &status, &inode, error)) {
+        if (error->code == ERROR_KEY_CONFLICT) /* a folder, or beneath a file: not an object */
+            file_key_error(error, -ENOENT);
+        return false;
+    }
+    const char *name;
+    int folder = file_open_parent(store, key, false, &name);
+    int result = folder < 0 ? folder : file_remove(folder, name);
+    if (result == 0 && store->terms.is_durable)
+        result = folder_sync(folder);
+    if (folder >= 0)
+        close_parent(store, &folder);
+    if (result < 0)
+        return file_key_error(error, result);
+    file_object_forget(store, inode);
+    file_prune(store, key);
+    return true;
+}

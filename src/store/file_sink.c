@@ -1,0 +1,499 @@
+/* One upload into the local store.
+ *
+ * While the disk is quick its bytes are written as they are pushed, from wherever they lie (it borrows). When it is slow,
+ * they lie in blocks (it keeps) and are written on a thread, one write at a time, in order. What may block is one file_call
+ * at a time; when the upload is aborted meanwhile the sink lives on as the store's own until that call is back. */
+#include <assert.h>
+#include <string.h>
+
+#include "base/base64.h"
+#include "core/account.h"
+#include "core/clock.h"
+#include "core/handles.h"
+#include "core/random.h"
+#include "store/file.h"
+
+enum {
+    CREDIT = 256 * 1024,              /* file bytes of one upload that may be in memory */
+    KEPT_MAX = CREDIT / BLOCK_SIZE + 2, /* pieces they can lie in: the first and the last may be parts of a block */
+    QUICK_DISCARD = 4 * 1024 * 1024   /* an unpublished file that is larger takes the kernel a while to forget */
+};
+
+enum sink_state {
+    SINK_OPENING,
+    SINK_OPEN,
+    SINK_STAGING,    /* has all bytes; writes what it keeps, then keeps the record and syncs */
+    SINK_STAGED,
+    SINK_PUBLISHING,
+    SINK_PUBLISHED,  /* not told yet */
+    SINK_FAILED,     /* not told yet */
+    SINK_LEAVING     /* nobody's any more */
+};
+
+struct kept {
+    struct block *block;
+    const uint8_t *at;
+    size_t length;
+};
+
+struct file_sink {
+    struct sink sink;
+    struct file_call call;
+    struct handle handle;
+    struct task told;  /* done, when it must not be told from within a call */
+    struct turn turn;
+    struct file_object object;
+    struct conditions conditions; /* into `text` */
+    struct error error;
+    enum sink_state state;
+    uint64_t written;
+    struct kept kept[KEPT_MAX];
+    unsigned kept_count, writing; /* of them, in the call that is under way */
+    bool has_failed;
+    enum publish_result publish_result;
+    uint64_t known_size;
+    bool is_size_known;
+    size_t size; /* of this allocation */
+    char text[]; /* the key, the values of the conditions, type and coding */
+};
+
+static struct file_sink *file_sink_of(struct sink *sink)
+{
+    return container_of(sink, struct file_sink, sink);
+}
+
+static struct file_sink *file_sink_of_call(struct file_call *call)
+{
+    return container_of(call, struct file_sink, call);
+}
+
+/* ---- the end ---- */
+
+static void free_sink(struct file_sink *file)
+{
+    struct file_store *store = file->call.store;
+    loop_cancel(file->call.loop, &file->told);
+    turn_pass(store->turns, &file->turn);
+    for (unsigned i = 0; i < file->kept_count; i++)
+        block_release(&file->kept[i].block);
+    handle_close(file->call.loop, &file->handle);
+    account_free(ACCOUNT_STORE, &file, file->size);
+}
+
+/* Blocking: what was never published goes. */
+static void discard(struct file_call *call)
+{
+    struct file_object *object = &file_sink_of_call(call)->object;
+    struct file_status status;
+    if (object->has_meta && file_status(object->file, &status) == 0)
+        file_object_forget(object->store, status.inode);
+    file_close(&object->file);
+    if (object->staged[0] != '\0')
+        file_remove(object->store->staging, object->staged);
+}
+
+static void discarded(struct file_call *call)
+{
+    free_sink(file_sink_of_call(call));
+}
+
+/* Nobody asks for it any more: the file goes, and then the sink. */
+static void leave(struct file_sink *file)
+{
+    file->state = SINK_LEAVING;
+    file->handle.owner = NULL;
+    if (file->call.is_busy)
+        return; /* the call that is under way comes here again */
+    turn_pass(file->call.store->turns, &file->turn);
+    enum file_place place = file->written > QUICK_DISCARD ? PLACE_THREAD : PLACE_BY_SPEED;
+    if (file_call_run(&file->call, discard, discarded, place))
+        free_sink(file);
+}
+
+static void tell(struct file_sink *file)
+{
+    struct source *source = file->sink.source;
+    struct outcome outcome = {.digests = file->object.digests,
+                              .size = file->written,
+                              .has_replaced = file->object.has_replaced};
+    memcpy(outcome.version, file->object.etag + 1, VERSION_SIZE - 1);
+    switch (file->state) {
+    case SINK_STAGED:
+        outcome.kind = OUTCOME_STAGED;
+        break;
+    case SINK_PUBLISHED:
+        outcome.kind = OUTCOME_PUBLISHED;
+        file_close(&file->object.file);
+        free_sink(file);
+        break;
+    default:
+        outcome.kind = OUTCOME_FAILED;
+        outcome.error = file->error;
+        leave(file);
+        break;
+    }
+    source->ops->done(source, &outcome);
+}
+
+static void tell_task(struct task *task)
+{
+    tell(container_of(task, struct file_sink, told));
+}
+
+static void tell_soon(struct file_sink *file, enum sink_state state)
+{
+    file->state = state;
+    loop_soon(file->call.loop, &file->told);
+}
+
+/* Where every call comes back: true when there is something left to do for somebody. */
+static bool is_wanted(struct file_sink *file)
+{
+    if (file->state != SINK_LEAVING)
+        return true;
+    leave(file);
+    return false;
+}
+
+/* ---- opening ---- */
+
+static struct object_meta meta_of(struct file_sink *file)
+{
+    return (struct object_meta){.key = file->object.key,
+                                .is_size_known = file->is_size_known,
+                                .size = file->known_size,
+                                .conditions = file->conditions};
+}
+
+/* Blocking. */
+static void open_file(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    struct file_object *object = &file->object;
+    struct object_meta meta = meta_of(file);
+    file->has_failed = !file_admit(call->store, &meta, &file->error);
+    if (file->has_failed)
+        return;
+    if (call->store->has_unnamed_files) {
+        object->file = file_create_unnamed(call->store->staging);
+    } else {
+        file_random_name(object->staged);
+        object->file = file_create_named(call->store->staging, object->staged);
+        if (object->file < 0)
+            object->staged[0] = '\0';
+    }
+    file->has_failed = object->file < 0;
+    if (file->has_failed)
+        error_set_errno(&file->error, -object->file, "A file for the upload could not be made");
+}
+
+static void opened(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    if (!is_wanted(file))
+        return;
+    if (file->has_failed) {
+        file->state = SINK_FAILED;
+        tell(file);
+        return;
+    }
+    file->state = SINK_OPEN;
+    file->sink.source->ops->grant(file->sink.source, CREDIT);
+}
+
+/* ---- taking bytes ---- */
+
+/* Blocking: writes the pieces that this call took. */
+static void write_kept(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    int result = 0;
+    for (unsigned i = 0; i < file->writing && result == 0; i++) {
+        result = file_write(file->object.file, file->kept[i].at, file->kept[i].length, file->written);
+        file->written += file->kept[i].length;
+    }
+    file->has_failed = result < 0;
+    if (result < 0)
+        error_set_errno(&file->error, -result, "The bytes could not be written");
+}
+
+static void begin_staging(struct file_sink *file);
+static void written_kept(struct file_call *call);
+
+/* One write at a time: everything that is kept now goes with it. */
+static void begin_writing(struct file_sink *file)
+{
+    file->writing = file->kept_count;
+    if (file_call_run(&file->call, write_kept, written_kept, PLACE_THREAD))
+        assert(false);
+}
+
+static size_t release_written(struct file_sink *file)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < file->writing; i++) {
+        bytes += file->kept[i].length;
+        block_release(&file->kept[i].block);
+    }
+    file->kept_count -= file->writing;
+    memmove(file->kept, file->kept + file->writing, file->kept_count * sizeof file->kept[0]);
+    file->writing = 0;
+    return bytes;
+}
+
+static void written_kept(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    size_t bytes = release_written(file);
+    if (!is_wanted(file))
+        return;
+    if (file->has_failed) {
+        file->state = SINK_FAILED;
+        tell(file);
+        return;
+    }
+    if (file->kept_count > 0)
+        begin_writing(file);
+    else if (file->state == SINK_STAGING)
+        begin_staging(file);
+    if (file->state == SINK_OPEN)
+        file->sink.source->ops->grant(file->sink.source, bytes);
+}
+
+static void keep(struct file_sink *file, struct slice bytes)
+{
+    struct kept *last = file->kept_count > file->writing ? &file->kept[file->kept_count - 1] : NULL;
+    if (last != NULL && last->at + last->length == bytes.at && last->block == bytes.block) {
+        last->length += bytes.length;
+        return;
+    }
+    assert(file->kept_count < KEPT_MAX);
+    block_hold(bytes.block);
+    file->kept[file->kept_count++] = (struct kept){bytes.block, bytes.at, bytes.length};
+}
+
+static size_t file_push(struct sink *sink, struct slice bytes)
+{
+    struct file_sink *file = file_sink_of(sink);
+    if (file->state != SINK_OPEN || bytes.length == 0)
+        return bytes.length;
+    if (bytes.block != NULL) {
+        keep(file, bytes);
+        if (!file->call.is_busy)
+            begin_writing(file);
+        return 0;
+    }
+    assert(file->kept_count == 0);
+    uint64_t began = clock_monotonic_us();
+    int result = file_write(file->object.file, bytes.at, bytes.length, file->written);
+    file_store_took(file->call.store, began); /* when it was slow, the next ones go to the threads */
+    if (result < 0) {
+        error_set_errno(&file->error, -result, "The bytes could not be written");
+        tell_soon(file, SINK_FAILED);
+    }
+    file->written += bytes.length;
+    return bytes.length;
+}
+
+static struct reserve *file_keeps(struct sink *sink)
+{
+    struct file_sink *file = file_sink_of(sink);
+    if (file->kept_count == 0 && !file->call.is_busy && !file_store_is_slow(file->call.store))
+        return NULL;
+    return file->call.store->reserves[loop_index(file->call.loop)];
+}
+
+/* ---- staging ---- */
+
+/* Blocking: the object is whole; its record goes with it, and in durable mode both go to the disk. */
+static void stage(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    int result = file_object_keep(&file->object);
+    if (result == 0 && call->store->terms.is_durable)
+        result = file_sync(file->object.file);
+    file->has_failed = result < 0;
+    if (result < 0)
+        error_set_errno(&file->error, -result, "The object could not be completed");
+}
+
+static void staged(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    if (!is_wanted(file))
+        return;
+    file->state = file->has_failed ? SINK_FAILED : SINK_STAGED;
+    tell(file);
+}
+
+static enum file_place place_of_syncs(const struct file_store *store)
+{
+    return store->terms.is_durable && !store->is_volatile ? PLACE_THREAD : PLACE_BY_SPEED;
+}
+
+static void begin_staging(struct file_sink *file)
+{
+    if (file_call_run(&file->call, stage, staged, place_of_syncs(file->call.store)))
+        tell_soon(file, file->has_failed ? SINK_FAILED : SINK_STAGED);
+}
+
+static void write_version(char out[VERSION_SIZE + 2])
+{
+    uint8_t bytes[16];
+    random_bytes(bytes, sizeof bytes);
+    out[0] = '"';
+    hex_encode(bytes, sizeof bytes, out + 1);
+    memcpy(out + VERSION_SIZE, "\"", 2);
+}
+
+static void file_finish(struct sink *sink, const struct digests *whole)
+{
+    struct file_sink *file = file_sink_of(sink);
+    if (file->state != SINK_OPEN)
+        return; /* it has failed, and tells soon */
+    file->state = SINK_STAGING;
+    file->object.digests = *whole;
+    write_version(file->object.etag);
+    if (file->kept_count == 0)
+        begin_staging(file);
+}
+
+/* ---- publishing ---- */
+
+/* Blocking. */
+static void publish(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    file->publish_result = file_publish(&file->object, &file->conditions, file->turn.is_held, &file->error);
+}
+
+static void published(struct file_call *call);
+
+static void begin_publishing(struct file_sink *file)
+{
+    if (file_call_run(&file->call, publish, published, place_of_syncs(file->call.store)))
+        published(&file->call);
+}
+
+static void turn_came(struct task *task)
+{
+    struct file_sink *file = container_of(task, struct file_sink, turn.task);
+    begin_publishing(file);
+}
+
+/* It is visible, or can't be; told soon, for this may be inside of the call on us. */
+static void published(struct file_call *call)
+{
+    struct file_sink *file = file_sink_of_call(call);
+    if (file->publish_result == PUBLISH_NEEDS_TURN) {
+        if (turn_take(call->store->turns, call->loop, &file->turn, file->object.key))
+            begin_publishing(file);
+        return;
+    }
+    turn_pass(call->store->turns, &file->turn);
+    bool is_done = file->publish_result == PUBLISH_DONE;
+    if (file->state == SINK_LEAVING && is_done) { /* its client has gone, the object stays */
+        file_close(&file->object.file);
+        free_sink(file);
+    } else if (file->state == SINK_LEAVING) {
+        leave(file);
+    } else {
+        tell_soon(file, is_done ? SINK_PUBLISHED : SINK_FAILED);
+    }
+}
+
+static void file_sink_publish(struct sink *sink)
+{
+    struct file_sink *file = file_sink_of(sink);
+    file->state = SINK_PUBLISHING;
+    begin_publishing(file);
+}
+
+static void file_abort(struct sink *sink, const struct error *why)
+{
+    (void)why;
+    struct file_sink *file = file_sink_of(sink);
+    loop_cancel(file->call.loop, &file->told);
+    if (file->state == SINK_PUBLISHED) { /* it is visible, only nobody heard */
+        file_close(&file->object.file);
+        free_sink(file);
+    } else if (file->state == SINK_PUBLISHING) {
+        file->state = SINK_LEAVING; /* past the point of no return: it comes back to published() */
+        file->handle.owner = NULL;
+    } else {
+        leave(file);
+    }
+}
+
+static const struct sink_ops sink_ops = {file_push, file_finish, file_sink_publish, file_abort, file_keeps};
+
+/* ---- beginning ---- */
+
+static size_t sink_size(const struct object_meta *meta)
+{
+    const struct conditions *conditions = &meta->conditions;
+    return sizeof(struct file_sink) + strlen(meta->key) + 1 + conditions->if_match.length +
+           conditions->if_none_match.length + conditions->if_unmodified_since.length + meta->content_type.length +
+           meta->content_encoding.length;
+}
+
+size_t file_floor(struct store *store, const struct object_meta *meta)
+{
+    (void)store;
+    return sink_size(meta);
+}
+
+static struct span keep_text(char **at, struct span text)
+{
+    if (text.at == NULL)
+        return text;
+    memcpy(*at, text.at, text.length);
+    struct span kept = span_from(*at, text.length);
+    *at += text.length;
+    return kept;
+}
+
+static void keep_meta(struct file_sink *file, const struct object_meta *meta)
+{
+    char *at = file->text;
+    file->object.key = at;
+    memcpy(at, meta->key, strlen(meta->key) + 1);
+    at += strlen(meta->key) + 1;
+    file->conditions.if_match = keep_text(&at, meta->conditions.if_match);
+    file->conditions.if_none_match = keep_text(&at, meta->conditions.if_none_match);
+    file->conditions.if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
+    file->is_size_known = meta->is_size_known;
+    file->known_size = meta->size;
+    file->object.content_type = keep_text(&at, meta->content_type);
+    file->object.content_encoding = keep_text(&at, meta->content_encoding);
+}
+
+bool file_upload_stream(struct store *opened_store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
+                        size_t *credit_out, struct error *error)
+{
+    struct file_store *store = container_of(opened_store, struct file_store, store);
+    size_t size = sink_size(meta);
+    struct file_sink *file = account_alloc(ACCOUNT_STORE, size);
+    if (file == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+    file->size = size;
+    file->sink.ops = &sink_ops;
+    file->call.store = file->object.store = store;
+    file->call.loop = loop;
+    file->object.file = -1;
+    file->told.run = tell_task;
+    file->turn.task.run = turn_came;
+    keep_meta(file, meta);
+    handle_open(loop, &file->handle, HANDLE_SINK, meta->owner);
+    *sink_out = &file->sink;
+    *credit_out = 0;
+    if (!file_call_run(&file->call, open_file, opened, PLACE_BY_SPEED))
+        return true;
+    if (file->has_failed) {
+        free_sink(file);
+        return false;
+    }
+    file->state = SINK_OPEN;
+    *credit_out = CREDIT;
+    return true;
+}

@@ -1,0 +1,112 @@
+/* The contract of stores: where objects go and come from. One driver a file; all have the shape of this table.
+ *
+ * What may take long has a call, a small struct of the caller's: the function returns true when the answer is in the call
+ * already, and false when `done` will come, on the same loop. A call that was begun can be forgotten (call_forget): done does
+ * not come, and what it would have given is closed by the store.
+ *
+ * A store that can't stream would leave `upload_stream` out, and the caller would fall back to a bounded buffer; both stores
+ * of this version stream. */
+#pragma once
+
+#include "base/conditions.h"
+#include "flow/flow.h"
+
+struct socket;
+struct store;
+
+enum { CONTENT_TYPE_MAX = 255, CONTENT_ENCODING_MAX = 63 };
+
+/* What an object is put with. Only valid during the call: a store copies what it needs. */
+struct object_meta {
+    const char *key;
+    struct span content_type;     /* `at` NULL: none was sent; at most CONTENT_TYPE_MAX bytes */
+    struct span content_encoding; /* the same, CONTENT_ENCODING_MAX */
+    bool is_size_known;
+    uint64_t size;
+    struct conditions conditions; /* looked at before the first byte, and again, atomically, on publish */
+    const struct handle *owner;   /* for the registry */
+};
+
+/* What a store knows of an object. */
+struct object_status {
+    uint64_t size;
+    int64_t modified_ms;
+    char etag[VERSION_SIZE + 2]; /* the version in quotes */
+    char content_type[CONTENT_TYPE_MAX + 1]; /* empty: none */
+    char content_encoding[CONTENT_ENCODING_MAX + 1];
+    struct digests digests;
+};
+
+/* Bytes of one object on their way out. */
+struct reader;
+struct reader_user {
+    void (*ready)(struct reader_user *user); /* send again */
+};
+enum { READER_WAITS = -0x10000 };
+struct reader_ops {
+    /* Sends up to `length` bytes from `offset` on: how many, -EAGAIN when the socket takes no more now, READER_WAITS when
+     * the store has to fetch first (user->ready follows), another negative errno when it is over; 0 when the object has
+     * become shorter. */
+    long (*send)(struct reader *reader, struct socket *socket, uint64_t offset, size_t length);
+    void (*close)(struct reader *reader); /* gone for the caller at once */
+};
+struct reader {
+    const struct reader_ops *ops;
+    struct reader_user *user;
+};
+
+enum call_kind { CALL_READ, CALL_STATUS, CALL_REMOVE, CALL_PROBE };
+
+struct store_call {
+    void (*done)(struct store_call *call);
+    enum call_kind kind;
+    struct error error;          /* none: it went well */
+    enum verdict verdict;        /* read and status: what the conditions mean; nothing is opened unless PROCEED */
+    struct object_status status; /* read, status */
+    struct reader *reader;       /* read: the caller's to close; its user is the caller's to set before the first send */
+    void *pending;               /* the store's, while it is under way */
+};
+
+struct store_ops {
+    size_t size; /* of this table, so that it can grow */
+    const char *name;
+
+    /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)). False: an
+     * error, found at once. The sink's source is set by who takes it, before anything else happens. */
+    bool (*upload_stream)(struct store *store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
+                          size_t *credit_out, struct error *error);
+
+    /* Bytes that one upload has to hold at most, beside its caller's; part of its ticket. */
+    size_t (*floor)(struct store *store, const struct object_meta *meta);
+
+    /* Opens the object for reading (CALL_READ), or only looks (CALL_STATUS), when the conditions of a GET allow it. */
+    bool (*read)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions, bool only_looks,
+                 struct store_call *call);
+
+    /* Removes the object, when the conditions allow it. NOT_FOUND, PRECONDITION_FAILED. */
+    bool (*remove)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
+                   struct store_call *call);
+
+    /* Whether objects can be put now. */
+    bool (*probe)(struct store *store, struct loop *loop, struct store_call *call);
+
+    void (*forget)(struct store *store, struct store_call *call);
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_ops *ops;
+};
+
+/* What every driver is opened with. */
+struct store_terms {
+    struct loop **loops;
+    unsigned loop_count;
+    bool is_durable;
+    uint64_t min_free;        /* file: free bytes that have to be left */
+    unsigned reserve_blocks;  /* for each loop: blocks that a store may need when it has to keep bytes */
+};
+
+bool store_file_open(const char *folder, const struct store_terms *terms, struct store **store_out, struct error *error);
+bool store_null_open(const struct store_terms *terms, struct store **store_out, struct error *error);
+void store_close(struct store **store);

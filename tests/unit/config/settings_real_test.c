@@ -1,0 +1,307 @@
+/* The settings from all levels together: who wins, what is refused and how, and what is printed. */
+#include "config/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/span.h"
+#include "core/account.h"
+
+enum { WORDS_MAX = 24 };
+
+static char config_path[] = "penstock-settings-test.conf";
+
+/* `a|b|c` into words that end in NULL. */
+static int divide(const char *line, char *storage, char **words)
+{
+    int count = 0;
+    strcpy(storage, line);
+    for (char *at = storage; at != NULL && *at != '\0'; count++) {
+        words[count] = at;
+        at = strchr(at, '|');
+        if (at != NULL)
+            *at++ = '\0';
+    }
+    words[count] = NULL;
+    return count;
+}
+
+/* Loads `flags` and `environment`, each divided by `|`, and the text of the file unless it is NULL. */
+static bool load(const char *flags, const char *environment, const char *file, struct settings *settings,
+                 struct error *error)
+{
+    char flag_text[1024], variable_text[512], command[] = "serve";
+    char *argv[WORDS_MAX] = {command}, *variables[WORDS_MAX];
+    int argc = 1 + divide(flags, flag_text, argv + 1);
+    int count = divide(environment, variable_text, variables);
+    char named[64] = "PENSTOCK_CONFIG=";
+    if (file != NULL) {
+        FILE *to = fopen(config_path, "w");
+        assert_non_null(to);
+        fputs(file, to);
+        fclose(to);
+        strcat(named, config_path);
+        variables[count++] = named;
+        variables[count] = NULL;
+    }
+    return settings_load(argc, argv, variables, settings, error);
+}
+
+static void assert_refused(const char *flags, const char *environment, const char *file, const char *sentence)
+{
+    struct settings settings;
+    struct error error = {0};
+    assert_false(load(flags, environment, file, &settings, &error));
+    assert_string_equal(error.detail, sentence);
+    assert_int_equal(error.code, ERROR_INVALID_SETTING);
+    assert_null(settings.memory);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+static void nothing_set_gives_the_defaults(void **state)
+{
+    struct settings settings;
+    struct error error;
+    assert_true(load("", "HOME=/|PENSTOCKS=1", NULL, &settings, &error));
+    assert_int_equal(settings.listen.count, 1);
+    assert_string_equal(settings.listen.items[0], "127.0.0.1:8080");
+    assert_string_equal(settings.admin_listen, "127.0.0.1:8081");
+    assert_null(settings.store);
+    assert_string_equal(settings.data_dir, "./data");
+    assert_true(settings.durable);
+    assert_false(settings.allow_anonymous);
+    assert_int_equal(settings.min_free, 256 << 20);
+    assert_int_equal(settings.max_file_size, 5ULL << 40);
+    assert_int_equal(settings.idle_timeout, 75000);
+    assert_int_equal(settings.head_timeout, 15000);
+    assert_int_equal(settings.body_timeout, 60000);
+    assert_int_equal(settings.linger_timeout, 5000);
+    assert_int_equal(settings.linger_size, 64 << 20);
+    assert_int_equal(settings.drain_delay, 0);
+    assert_int_equal(settings.drain_timeout, 60000);
+    assert_in_range(settings.threads, 1, 256);
+    assert_int_equal(settings_log_level(&settings), LOG_INFO);
+    assert_int_equal(settings_log_format(&settings), LOG_FORMAT_AUTO);
+    assert_null(settings.config);
+    settings_free(&settings);
+    settings_free(&settings);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+static void a_flag_wins_over_the_environment_and_that_over_the_file(void **state)
+{
+    struct settings settings;
+    struct error error;
+    assert_true(load("--min-free|1MiB", "PENSTOCK_MIN_FREE=2MiB|PENSTOCK_LINGER_SIZE=2MiB",
+                     "min-free = 3MiB\nlinger-size = 3MiB\nmax-file-size = 3MiB\n", &settings, &error));
+    assert_int_equal(settings.min_free, 1 << 20);
+    assert_int_equal(settings.linger_size, 2 << 20);
+    assert_int_equal(settings.max_file_size, 3 << 20);
+    assert_string_equal(settings.config, config_path);
+    settings_free(&settings);
+}
+
+static void the_last_of_two_flags_wins(void **state)
+{
+    struct settings settings;
+    struct error error;
+    assert_true(load("--min-free|1MiB|--min-free=2MiB", "", NULL, &settings, &error));
+    assert_int_equal(settings.min_free, 2 << 20);
+    settings_free(&settings);
+}
+
+static void a_list_replaces_that_of_the_level_below_it(void **state)
+{
+    struct settings settings;
+    struct error error;
+    const char *file = "listen = 127.0.0.1:1, 127.0.0.1:2\nlisten = 127.0.0.1:3\n";
+    assert_true(load("", "", file, &settings, &error));
+    assert_int_equal(settings.listen.count, 3);
+    assert_string_equal(settings.listen.items[2], "127.0.0.1:3");
+    settings_free(&settings);
+
+    assert_true(load("", "PENSTOCK_LISTEN=127.0.0.1:4,unix:/a", file, &settings, &error));
+    assert_int_equal(settings.listen.count, 2);
+    assert_string_equal(settings.listen.items[1], "unix:/a");
+    settings_free(&settings);
+
+    assert_true(load("--listen|[::1]:5|--listen=127.0.0.1:6", "PENSTOCK_LISTEN=127.0.0.1:4", file, &settings, &error));
+    assert_int_equal(settings.listen.count, 2);
+    assert_string_equal(settings.listen.items[0], "[::1]:5");
+    assert_string_equal(settings.listen.items[1], "127.0.0.1:6");
+    settings_free(&settings);
+}
+
+static void a_wrong_flag_is_refused_by_its_name(void **state)
+{
+    assert_refused("--memory-limit|5MB", "", NULL,
+                   "--memory-limit is `5MB`, but must be a size such as 1536KiB or 64MiB, at least 8MiB.");
+    assert_refused(
+        "--store|./files", "", NULL,
+        "--store is `./files`: A store is a URL, not a plain path: write `file:///srv/uploads` for a folder.");
+    assert_refused("--data-dir=", "", NULL, "--data-dir is ``, but must be a path.");
+    assert_refused("--store=null:\x01", "", NULL,
+                   "--store is `null:?`: This store is not known: `file:///srv/uploads` and `null:` are.");
+    assert_refused("--tokens|x", "", NULL, "There is no flag --tokens; --help lists them.");
+    assert_refused(
+        "--log-level|shouting-so-loud-that-it-does-not-fit-into-the-sentence", "", NULL,
+        "--log-level is `shouting-so-loud-that-it-does-not-fit-in...`, but must be debug, info, warn, error or "
+        "off.");
+}
+
+static void a_wrong_variable_is_refused_by_its_name(void **state)
+{
+    assert_refused("", "PENSTOCK_THREADS=many", NULL,
+                   "PENSTOCK_THREADS is `many`, but must be a whole number, from 1 to 256.");
+    assert_refused("", "PENSTOCK_STORE=", NULL, "PENSTOCK_STORE is ``, but must be file:///folder or null:.");
+    assert_refused(
+        "", "PENSTOCK_MEMORY_LIMT=64MiB", NULL,
+        "The environment variable PENSTOCK_MEMORY_LIMT is no setting of penstock; PENSTOCK_MEMORY_LIMIT is the "
+        "nearest.");
+    assert_refused("", "PENSTOCK_=1", NULL, "The environment variable PENSTOCK_ is no setting of penstock.");
+    assert_refused("", "PENSTOCK_memory_limit=64MiB", NULL,
+                   "The environment variable PENSTOCK_memory_limit is no setting of penstock.");
+}
+
+static void a_wrong_line_is_refused_by_its_place(void **state)
+{
+    assert_refused("", "", "# first\n\ndurable = perhaps\n",
+                   "penstock-settings-test.conf:3: durable is `perhaps`, but must be yes or no.");
+    assert_refused(
+        "", "", "durable = no\nserve\n",
+        "penstock-settings-test.conf:2 can't be read: a line is `name = value`, or a comment that begins with "
+        "`#`.");
+    assert_refused("", "", "durable = no\nmin-free = 1MiB\ndurable = no\n",
+                   "penstock-settings-test.conf:3: durable is set in line 1 already.");
+    assert_refused("", "", "memory_limit = 1MiB\n",
+                   "penstock-settings-test.conf:1: memory_limit is no setting; memory-limit is the nearest.");
+    assert_refused("", "", "config = other.conf\n",
+                   "penstock-settings-test.conf:1: config can't be set in the file itself.");
+    assert_refused("", "", "listen = 127.0.0.1:1\nlisten = 0.0.0.0:80\n",
+                   "penstock-settings-test.conf:2: listen is `0.0.0.0:80`, but is not loopback: set --allow-anonymous "
+                   "yes, or listen on loopback behind a proxy.");
+}
+
+static void a_value_that_is_outranked_must_be_right_all_the_same(void **state)
+{
+    assert_refused("--durable", "PENSTOCK_DURABLE=perhaps", NULL,
+                   "PENSTOCK_DURABLE is `perhaps`, but must be yes or no.");
+    assert_refused("--durable", "", "durable = perhaps\n",
+                   "penstock-settings-test.conf:1: durable is `perhaps`, but must be yes or no.");
+}
+
+static void a_file_that_cannot_be_read_is_refused(void **state)
+{
+    assert_refused("--config|/nowhere/penstock.conf", "", NULL,
+                   "--config is `/nowhere/penstock.conf`, but can't be read: No such file or directory.");
+    assert_refused("", "PENSTOCK_CONFIG=/", NULL, "PENSTOCK_CONFIG is `/`, but can't be read: Is a directory.");
+    assert_refused("--config|/dev/zero", "", NULL,
+                   "--config is `/dev/zero`, but can't be read: it is larger than 64KiB.");
+}
+
+static void a_list_is_bounded(void **state)
+{
+    assert_refused("",
+                   "PENSTOCK_LISTEN=unix:/1,unix:/2,unix:/3,unix:/4,unix:/5,unix:/6,unix:/7,unix:/8,unix:/9,unix:/10,"
+                   "unix:/11,unix:/12,unix:/13,unix:/14,unix:/15,unix:/16,unix:/17",
+                   NULL, "PENSTOCK_LISTEN is `unix:/17`, but there are at most 16 of them.");
+    assert_refused("--listen|unix:/a,,unix:/b", "", NULL,
+                   "--listen is ``, but must be HOST:PORT, [IPV6]:PORT or unix:/path.");
+}
+
+/* The lines of --print-config, as a file, give the same settings and so the same lines. */
+static void what_is_printed_reads_back(void **state)
+{
+    char printed[4096] = "", again[4096] = "";
+    struct settings settings;
+    struct error error;
+    assert_true(load("--listen|unix:/a|--listen|127.0.0.1:0|--threads|2|--idle-timeout|1500ms",
+                     "PENSTOCK_STORE=file:///srv/up%20loads", "drain-delay = 90s # slow\n", &settings, &error));
+    FILE *to = fmemopen(printed, sizeof printed, "w");
+    settings_print(&settings, to);
+    fclose(to);
+    settings_free(&settings);
+    assert_non_null(strstr(printed, "listen = unix:/a, 127.0.0.1:0       # flag --listen\n"));
+    assert_non_null(strstr(printed, "store = file:///srv/up%20loads      # environment PENSTOCK_STORE\n"));
+    assert_non_null(strstr(printed, "drain-delay = 90s                   # file penstock-settings-test.conf:1\n"));
+    assert_non_null(strstr(printed, "\ndurable = yes                       # default\n"));
+    assert_non_null(strstr(printed, "# config = penstock-settings-test.conf  # environment PENSTOCK_CONFIG\n"));
+
+    assert_true(load("", "", printed, &settings, &error));
+    to = fmemopen(again, sizeof again, "w");
+    settings_print(&settings, to);
+    fclose(to);
+    settings_free(&settings);
+    struct span before = span_of(printed), after = span_of(again), a, b;
+    while (span_next(&before, '\n', &a)) {
+        assert_true(span_next(&after, '\n', &b));
+        const char *comment = a.length > 2 ? memmem(a.at + 2, a.length - 2, " # ", 3) : NULL;
+        size_t length = comment == NULL ? a.length : (size_t)(comment - a.at);
+        assert_true(b.length >= length);
+        assert_memory_equal(a.at, b.at, length);
+    }
+}
+
+static void help_fits_into_a_hundred_columns(void **state)
+{
+    static char text[16384];
+    FILE *to = fmemopen(text, sizeof text, "w");
+    settings_help(to);
+    fclose(to);
+    struct span rest = span_of(text), line;
+    while (span_next(&rest, '\n', &line)) {
+        if (line.length > 100)
+            fail_msg("%.*s", (int)line.length, line.at);
+    }
+    assert_non_null(strstr(text, "\n  --memory-limit SIZE "));
+}
+
+static void memory_may_be_short_at_any_moment(void **state)
+{
+    struct settings settings;
+    struct error error;
+    uint64_t nth = 0;
+    do {
+        account_fail_at(++nth);
+        error = (struct error){0};
+        if (load("--listen|unix:/a", "PENSTOCK_STORE=null:", "durable = no\n", &settings, &error))
+            break;
+        assert_int_equal(error.code, ERROR_OUT_OF_MEMORY);
+        assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+    } while (nth < 1000);
+    account_fail_at(0);
+    assert_in_range(nth, 10, 999);
+    settings_free(&settings);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+static int remove_file(void **state)
+{
+    remove(config_path);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_set_gives_the_defaults),
+        cmocka_unit_test(a_flag_wins_over_the_environment_and_that_over_the_file),
+        cmocka_unit_test(the_last_of_two_flags_wins),
+        cmocka_unit_test(a_list_replaces_that_of_the_level_below_it),
+        cmocka_unit_test(a_wrong_flag_is_refused_by_its_name),
+        cmocka_unit_test(a_wrong_variable_is_refused_by_its_name),
+        cmocka_unit_test(a_wrong_line_is_refused_by_its_place),
+        cmocka_unit_test(a_value_that_is_outranked_must_be_right_all_the_same),
+        cmocka_unit_test(a_file_that_cannot_be_read_is_refused),
+        cmocka_unit_test(a_list_is_bounded),
+        cmocka_unit_test(what_is_printed_reads_back),
+        cmocka_unit_test(help_fits_into_a_hundred_columns),
+        cmocka_unit_test(memory_may_be_short_at_any_moment),
+    };
+    return cmocka_run_group_tests(tests, NULL, remove_file);
+}
