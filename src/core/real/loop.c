@@ -76,22 +76,24 @@ static void run_timers(struct loop *loop)
         timer->run(timer);
 }
 
+static void alarm_rang(uv_timer_t *alarm);
+
+static void set_alarm(struct loop *loop, uint64_t due_ms)
+{
+    if (due_ms >= loop->alarm_ms)
+        return; /* it rings early enough, and is set anew then */
+    uint64_t now = uv_now(&loop->uv);
+    loop->alarm_ms = due_ms;
+    uv_timer_start(&loop->alarm, alarm_rang, due_ms > now ? due_ms - now : 0, 0);
+}
+
 static void alarm_rang(uv_timer_t *alarm)
 {
     struct loop *loop = container_of(alarm, struct loop, alarm);
     loop->alarm_ms = UINT64_MAX;
     run_timers(loop);
     loop_leave(loop);
-}
-
-static void set_alarm(struct loop *loop)
-{
-    uint64_t next = wheel_next_ms(&loop->wheel);
-    if (next >= loop->alarm_ms)
-        return; /* it rings early enough, and looks again then */
-    uint64_t now = uv_now(&loop->uv);
-    loop->alarm_ms = next;
-    uv_timer_start(&loop->alarm, alarm_rang, next > now ? next - now : 0, 0);
+    set_alarm(loop, wheel_next_ms(&loop->wheel));
 }
 
 static void go_on(uv_idle_t *again)
@@ -109,8 +111,6 @@ void loop_leave(struct loop *loop)
         task->run(task);
     if (loop->soon.next != &loop->soon)
         uv_idle_start(&loop->again, go_on);
-    if (loop->wheel.count > 0)
-        set_alarm(loop);
 }
 
 void loop_soon(struct loop *loop, struct task *task)
@@ -164,6 +164,7 @@ static void open_inbox(uv_async_t *wake)
 void timer_start(struct loop *loop, struct timer *timer, uint64_t milliseconds)
 {
     wheel_add(&loop->wheel, timer, uv_now(&loop->uv) + milliseconds);
+    set_alarm(loop, timer->due_tick * WHEEL_TICK_MS);
 }
 
 void timer_stop(struct loop *loop, struct timer *timer)
@@ -193,7 +194,8 @@ bool loop_open(struct loop **loop_out, unsigned index)
     loop->alarm_ms = UINT64_MAX;
     list_init(&loop->soon);
     list_init(&loop->inbox);
-    loop->block = mmap(NULL, LOOP_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* Touched from the start: every loop will need it, and the first upload costs no page faults. */
+    loop->block = mmap(NULL, LOOP_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (loop->block == MAP_FAILED || !open_handles(loop)) {
         if (loop->block != MAP_FAILED)
             munmap(loop->block, LOOP_BLOCK_SIZE);

@@ -27,5 +27,5 @@ struct loop {
     pthread_t thread;
 };
 
-/* Every call back of libuv ends with this: runs what was asked for by loop_soon and sets the alarm. */
+/* Every call back of libuv ends with this: runs what was asked for by loop_soon. */
 void loop_leave(struct loop *loop);

@@ -18,7 +18,8 @@ struct socket {
     uv_poll_t poll;
     struct socket_user *user; /* NULL once closed */
     int fd;
-    unsigned watched;
+    unsigned watched; /* what the user wants to be told of */
+    unsigned armed;   /* what the kernel tells: that and perhaps more, which is dropped when it comes */
 };
 
 static void freed(uv_handle_t *handle)
@@ -26,6 +27,8 @@ static void freed(uv_handle_t *handle)
     struct socket *socket = container_of(handle, struct socket, poll);
     account_free(ACCOUNT_CONNECTION, &socket, sizeof *socket);
 }
+
+static void arm(struct socket *socket, unsigned events);
 
 /* An error on the descriptor (status) is told as whatever is watched: the read or write that follows says which error. */
 static void polled(uv_poll_t *poll, int status, int uv_events)
@@ -41,11 +44,30 @@ static void polled(uv_poll_t *poll, int status, int uv_events)
         events |= SOCKET_HANGUP;
     if (status < 0) {
         events = socket->watched;
-        socket->watched = 0; /* libuv has stopped */
+        socket->watched = socket->armed = 0; /* libuv has stopped */
+    } else if ((events & ~socket->watched) != 0) {
+        events &= socket->watched;
+        arm(socket, socket->watched);
     }
-    if (socket->user != NULL)
+    if (events != 0 && socket->user != NULL)
         socket->user->ready(socket->user, events);
     loop_leave(loop);
+}
+
+static void arm(struct socket *socket, unsigned events)
+{
+    int uv_events = 0;
+    if ((events & SOCKET_READABLE) != 0)
+        uv_events |= UV_READABLE;
+    if ((events & SOCKET_WRITABLE) != 0)
+        uv_events |= UV_WRITABLE;
+    if ((events & SOCKET_HANGUP) != 0)
+        uv_events |= UV_DISCONNECT;
+    socket->armed = events;
+    if (uv_events == 0)
+        uv_poll_stop(&socket->poll);
+    else
+        uv_poll_start(&socket->poll, uv_events, polled);
 }
 
 bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct socket **socket_out)
@@ -81,22 +103,13 @@ void socket_reset(struct socket **socket)
     socket_close(socket);
 }
 
+/* A change of what the kernel tells costs two system calls, and a request that is answered at once would change it several
+ * times. So what is not wanted any more stays armed until it comes, and hang-ups are armed along with reading. */
 void socket_watch(struct socket *socket, unsigned events)
 {
-    if (socket->watched == events)
-        return;
     socket->watched = events;
-    int uv_events = 0;
-    if ((events & SOCKET_READABLE) != 0)
-        uv_events |= UV_READABLE;
-    if ((events & SOCKET_WRITABLE) != 0)
-        uv_events |= UV_WRITABLE;
-    if ((events & SOCKET_HANGUP) != 0)
-        uv_events |= UV_DISCONNECT;
-    if (uv_events == 0)
-        uv_poll_stop(&socket->poll);
-    else
-        uv_poll_start(&socket->poll, uv_events, polled);
+    if ((events & ~socket->armed) != 0)
+        arm(socket, (events & SOCKET_READABLE) != 0 ? events | SOCKET_HANGUP : events);
 }
 
 static long receive(struct socket *socket, uint8_t *to, size_t length, int flags)
