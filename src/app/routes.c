@@ -22,9 +22,10 @@ static void begin_page(struct conn *conn, const struct request *request, struct 
     answer_begin(&answer, 200);
     answer_field(&answer, "Cache-Control", span_of("no-cache"));
     answer_field(&answer, "X-Content-Type-Options", span_of("nosniff"));
-    answer_field(&answer, "Content-Security-Policy",
-                 span_of("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
-                         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
+    answer_field(
+        &answer, "Content-Security-Policy",
+        span_of("default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+                "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
     answer_body(&answer, "text/html; charset=utf-8", span_from((const char *)page_index, page_index_size));
     conn_answer(conn, &answer);
 }
@@ -156,7 +157,8 @@ static bool is_foreign(struct conn *conn, const struct request *request, struct 
         own = span_of(base_url + strlen("http://"));
     if (request_count(request, "origin") == 1 && origin_is_same(origin, scheme, own))
         return false;
-    error_set(error, ERROR_FOREIGN_ORIGIN, "The request comes from a page of another site, which may not use this server.");
+    error_set(error, ERROR_FOREIGN_ORIGIN,
+              "The request comes from a page of another site, which may not use this server.");
     return true;
 }
 

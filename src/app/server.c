@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "app/routes.h"
-#include "base/version.h"
 #include "base/store_url.h"
+#include "base/version.h"
 #include "core/account.h"
 #include "core/file.h"
 #include "core/log.h"
@@ -18,10 +18,10 @@
 enum {
     LOOPS_MAX = 256,
     DOORS_MAX = SETTING_LIST_MAX + 1,
-    RESERVE_BLOCKS = 16,                 /* of each loop, for a store whose disk is slow */
-    PROCESS_COST = 3 * 1024 * 1024,      /* libraries, stacks, what the allocator keeps */
-    CONNECTION_COST = 2 * 1024,          /* with what any connection may keep of a head */
-    HEADS_SHARE = 8,                     /* an eighth of the limit is for unfinished heads */
+    RESERVE_BLOCKS = 16,            /* of each loop, for a store whose disk is slow */
+    PROCESS_COST = 3 * 1024 * 1024, /* libraries, stacks, what the allocator keeps */
+    CONNECTION_COST = 2 * 1024,     /* with what any connection may keep of a head */
+    HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
     CHECK_MS = 100
 };
 
@@ -166,7 +166,8 @@ static void accepted(struct listener_user *user, int fd)
     if (atomic_fetch_add(&server->connections, 1) + 1 >= server->settings->max_connections) {
         pause_doors(server);
         atomic_store(&server->is_full, true);
-        if (atomic_load(&server->connections) < server->settings->max_connections && atomic_exchange(&server->is_full, false))
+        if (atomic_load(&server->connections) < server->settings->max_connections &&
+            atomic_exchange(&server->is_full, false))
             reopen_doors(&server->reopen); /* one ended between the two looks */
     }
     hand_over(server, worker, &door->terms, fd);
@@ -195,7 +196,8 @@ static bool open_data_dir(struct server *server, struct error *error)
 static bool open_budgets(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
-    uint64_t loops = server->worker_count * (uint64_t)(LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head));
+    uint64_t loops =
+        server->worker_count * (uint64_t)(LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head));
     uint64_t heads = settings->memory_limit / HEADS_SHARE;
     uint64_t fixed = PROCESS_COST + loops + heads + settings->max_connections * CONNECTION_COST;
     uint64_t least = 256 * 1024;
@@ -216,9 +218,8 @@ static bool open_worker(struct server *server, unsigned index)
     if (!http_open(&worker->http, worker->loop, server->heads, &worker->ingest))
         return false;
     worker->http.closed = connection_closed;
-    worker->ingest.intake = (struct intake){.loop = worker->loop,
-                                            .budget = server->uploads,
-                                            .max_file_size = server->settings->max_file_size};
+    worker->ingest.intake = (struct intake){
+        .loop = worker->loop, .budget = server->uploads, .max_file_size = server->settings->max_file_size};
     return true;
 }
 

@@ -45,7 +45,8 @@ bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_o
     }
     for (unsigned i = blocks; i-- > 0;) {
         struct block *block = &reserve->blocks[i];
-        *block = (struct block){.bytes = reserve->slab + (size_t)i * BLOCK_SIZE, .reserve = reserve, .next = reserve->free};
+        *block =
+            (struct block){.bytes = reserve->slab + (size_t)i * BLOCK_SIZE, .reserve = reserve, .next = reserve->free};
         reserve->free = block;
     }
     *reserve_out = reserve;

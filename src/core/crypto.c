@@ -59,7 +59,8 @@ struct hasher *hasher_open(unsigned kinds)
         if ((kinds & kind_of[i]) == 0)
             continue;
         hasher->contexts[i] = EVP_MD_CTX_new();
-        if (hasher->contexts[i] == NULL || EVP_DigestInit_ex(hasher->contexts[i], algorithm_of(kind_of[i]), NULL) != 1) {
+        if (hasher->contexts[i] == NULL ||
+            EVP_DigestInit_ex(hasher->contexts[i], algorithm_of(kind_of[i]), NULL) != 1) {
             hasher_close(&hasher);
             return NULL;
         }

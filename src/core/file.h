@@ -30,7 +30,7 @@ int folder_open(const char *path, bool make);
 
 /* Beneath an open folder. */
 int folder_open_beneath(int folder, const char *path);
-int folder_make(int folder, const char *path); /* one level; -EEXIST when something is there */
+int folder_make(int folder, const char *path);   /* one level; -EEXIST when something is there */
 int folder_remove(int folder, const char *path); /* -ENOTEMPTY */
 int folder_sync(int folder);
 int folder_system(int folder, struct file_system *system_out);
@@ -70,7 +70,8 @@ int file_write_back(int file, uint64_t offset, uint64_t length, bool waits);
 
 int file_sync(int file); /* data and what is needed to find it */
 int file_status(int file, struct file_status *status_out);
-int file_status_of(int folder, const char *path, struct file_status *status_out); /* of the name itself, links not followed */
+int file_status_of(int folder, const char *path,
+                   struct file_status *status_out); /* of the name itself, links not followed */
 
 /* An extended attribute of the user's namespace; -ENODATA when there is none, -EOPNOTSUPP where the filesystem has none,
  * -ERANGE when it is longer than `size`, -ENOSPC or -E2BIG when it does not fit. get: its length. */

@@ -149,8 +149,8 @@ bool log_begin(struct record *record, enum log_level level, const char *event)
     rfc3339_write(clock_wall_ms(), now);
     record->is_json = log_state.is_json;
     int length = record->is_json
-                     ? snprintf(record->bytes, sizeof record->bytes, "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now,
-                                level_words[level], event)
+                     ? snprintf(record->bytes, sizeof record->bytes,
+                                "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now, level_words[level], event)
                      : snprintf(record->bytes, sizeof record->bytes, "%s %-5s %s", now, level_words[level], event);
     record->used = (size_t)length;
     return true;
@@ -172,7 +172,8 @@ static bool put_name(struct record *record, const char *name, size_t value_lengt
 static bool is_plain(struct span value)
 {
     for (size_t i = 0; i < value.length; i++)
-        if (value.at[i] <= ' ' || value.at[i] == '"' || value.at[i] == '\\' || value.at[i] == '=' || value.at[i] == 0x7f)
+        if (value.at[i] <= ' ' || value.at[i] == '"' || value.at[i] == '\\' || value.at[i] == '=' ||
+            value.at[i] == 0x7f)
             return false;
     return value.length > 0;
 }

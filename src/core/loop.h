@@ -11,7 +11,7 @@
 
 struct loop;
 
-#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Something to do later, once. Zero-initialised before its first use; asking twice before it ran is asking once. */
 struct task {

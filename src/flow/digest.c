@@ -20,7 +20,8 @@ static void tell_mismatch(struct task *task)
 {
     struct digest *digest = container_of(task, struct digest, told);
     struct source *above = digest->stage.sink.source;
-    struct outcome outcome = {.kind = OUTCOME_FAILED, .error = digest->error};
+    struct outcome outcome = {.kind = OUTCOME_FAILED};
+    kept_error_take(&digest->error, &outcome.error);
     above->ops->done(above, &outcome);
 }
 
@@ -32,10 +33,12 @@ static void digest_finish(struct sink *sink, const struct digests *whole)
         taken.crc32c[i] = (uint8_t)(digest->crc >> (24 - 8 * i));
     if (digest->hasher != NULL)
         hasher_finish(&digest->hasher, &taken);
-    if (digests_agree(whole, &taken, &digest->error)) {
+    struct error error;
+    if (digests_agree(whole, &taken, &error)) {
         stage_finish(sink, &taken);
     } else {
-        stage_abort(sink, &digest->error);
+        stage_abort(sink, &error);
+        kept_error_set(&digest->error, &error);
         loop_soon(digest->loop, &digest->told);
     }
 }
@@ -43,7 +46,9 @@ static void digest_finish(struct sink *sink, const struct digests *whole)
 static void digest_abort(struct sink *sink, const struct error *why)
 {
     struct digest *digest = digest_of(sink);
+    struct error untold;
     loop_cancel(digest->loop, &digest->told);
+    kept_error_take(&digest->error, &untold);
     hasher_close(&digest->hasher);
     stage_abort(sink, why);
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/crypto.h"
+#include "core/kept_error.h"
 #include "flow/stage.h"
 
 struct digest {
@@ -12,7 +13,7 @@ struct digest {
     struct hasher *hasher; /* NULL: only CRC32C */
     struct loop *loop;
     struct task told; /* the failure below, later */
-    struct error error;
+    struct kept_error error;
 };
 
 /* `kinds`: bits of digest_kind; CRC32C is always taken. False when memory is short; then nothing was joined. */

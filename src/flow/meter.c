@@ -10,7 +10,8 @@ static void tell_too_large(struct task *task)
     struct meter *meter = container_of(task, struct meter, too_large);
     struct source *above = meter->stage.sink.source;
     struct outcome outcome = {.kind = OUTCOME_FAILED};
-    error_set(&outcome.error, ERROR_FILE_TOO_LARGE, "The file is larger than %llu bytes, which is the most that is taken here.",
+    error_set(&outcome.error, ERROR_FILE_TOO_LARGE,
+              "The file is larger than %llu bytes, which is the most that is taken here.",
               (unsigned long long)meter->most);
     above->ops->done(above, &outcome);
 }

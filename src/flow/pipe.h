@@ -41,7 +41,7 @@ void pipe_push(struct pipe *pipe, struct slice bytes);
 struct reserve *pipe_keeps(struct pipe *pipe);
 
 void pipe_finish(struct pipe *pipe, const struct digests *claimed); /* done(staged or failed) follows */
-void pipe_publish(struct pipe *pipe);                               /* after staged; done(published or failed) follows */
-void pipe_abort(struct pipe *pipe, const struct error *why);        /* fine when closed; done does not follow */
+void pipe_publish(struct pipe *pipe);                        /* after staged; done(published or failed) follows */
+void pipe_abort(struct pipe *pipe, const struct error *why); /* fine when closed; done does not follow */
 
 uint64_t pipe_bytes(const struct pipe *pipe); /* pushed so far */

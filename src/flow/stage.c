@@ -1,7 +1,7 @@
 #include "flow/stage.h"
 
-void stage_join(struct stage *stage, const struct sink_ops *ops, const struct source_ops *source_ops, struct source *above,
-                struct sink *below)
+void stage_join(struct stage *stage, const struct sink_ops *ops, const struct source_ops *source_ops,
+                struct source *above, struct sink *below)
 {
     stage->sink = (struct sink){.ops = ops, .source = above};
     stage->source.ops = source_ops;

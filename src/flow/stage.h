@@ -13,8 +13,8 @@ struct stage {
 };
 
 /* `below` tells this stage from now on, and the stage tells `above`. */
-void stage_join(struct stage *stage, const struct sink_ops *ops, const struct source_ops *source_ops, struct source *above,
-                struct sink *below);
+void stage_join(struct stage *stage, const struct sink_ops *ops, const struct source_ops *source_ops,
+                struct source *above, struct sink *below);
 
 static inline struct stage *stage_of_sink(struct sink *sink)
 {

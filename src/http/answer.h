@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/span.h"
-#include "store/store.h"
+#include "flow/reader.h"
 
 enum { ANSWER_FIELDS_MAX = 8 * 1024, ANSWER_BODY_MAX = 12 * 1024 };
 

@@ -11,12 +11,11 @@
 #include "http/conn_state.h"
 
 enum {
-    HEAD_FREE = 2 * 1024,       /* of an unfinished head: part of what any connection may cost */
+    HEAD_FREE = 2 * 1024, /* of an unfinished head: part of what any connection may cost */
     REQUEST_ID_MAX = 128,
     NOTED_PATH_MAX = 256
 };
 
-static void head_ticket_came(struct task *task);
 static void timer_rang(struct timer *timer);
 static void socket_ready(struct socket_user *user, unsigned events);
 
@@ -48,7 +47,6 @@ bool conn_open(struct http *http, const struct http_terms *terms, int fd)
         conn->h1 = h1;
         conn->timer.run = timer_rang;
         conn->again.run = conn_go_on;
-        conn->head_ticket.task.run = head_ticket_came;
         conn->next = http->first;
         if (http->first != NULL)
             http->first->before = conn;
@@ -186,28 +184,29 @@ static bool is_request_id(struct span id)
 {
     for (size_t i = 0; i < id.length; i++) {
         char c = id.at[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+              c == '-'))
             return false;
     }
     return id.length >= 1 && id.length <= REQUEST_ID_MAX;
 }
 
-/* Unique by a random beginning for each process and a number. */
+/* Unique by a random beginning for each thread and a number. */
 static struct span make_id(struct http *http, char out[33])
 {
     static _Thread_local struct {
         uint64_t number;
-        uint8_t random[8];
+        uint8_t random[6];
     } ids;
     (void)http;
     if (ids.number++ == 0)
         random_bytes(ids.random, sizeof ids.random);
-    uint8_t bytes[12];
-    memcpy(bytes, ids.random, 8);
+    uint8_t bytes[10];
+    memcpy(bytes, ids.random, 6);
     for (int i = 0; i < 4; i++)
-        bytes[8 + i] = (uint8_t)(ids.number >> (24 - 8 * i));
+        bytes[6 + i] = (uint8_t)(ids.number >> (24 - 8 * i));
     hex_encode(bytes, sizeof bytes, out);
-    return span_from(out, 24);
+    return span_from(out, 2 * sizeof bytes);
 }
 
 static size_t note_size(const struct note *note)
@@ -252,7 +251,7 @@ static void begin_request(struct conn *conn)
 {
     struct request request;
     h1_request(conn->h1, conn->http->head, conn->http->fields, &request);
-    ticket_return(conn->http->heads, &conn->head_ticket);
+    conn_forget_head_wait(conn);
     conn->keeps_alive = request.keeps_alive && !conn->http->is_draining;
     conn->is_head_method = request.method == METHOD_HEAD;
     conn->is_http_1_0 = request.is_http_1_0;
@@ -464,8 +463,16 @@ static void read_body(struct conn *conn)
 
 static void head_ticket_came(struct task *task)
 {
-    struct conn *conn = container_of(task, struct conn, head_ticket.task);
-    wait_to_read(conn);
+    struct head_wait *wait = container_of(task, struct head_wait, ticket.task);
+    wait_to_read(wait->conn);
+}
+
+void conn_forget_head_wait(struct conn *conn)
+{
+    if (conn->head_wait == NULL)
+        return;
+    ticket_return(conn->http->heads, &conn->head_wait->ticket);
+    account_free(ACCOUNT_HEAD, &conn->head_wait, sizeof *conn->head_wait);
 }
 
 /* While memory for heads is short nothing is taken from the kernel beyond the head itself, and of a head no more than any
@@ -473,16 +480,28 @@ static void head_ticket_came(struct task *task)
 static size_t short_head_limit(struct conn *conn)
 {
     size_t saved = h1_saved(conn->h1);
-    if (conn->head_ticket.bytes != 0)
-        return conn->head_ticket.is_waiting ? 0 : PENDING_MAX;
+    if (conn->head_wait != NULL)
+        return conn->head_wait->ticket.is_waiting ? 0 : PENDING_MAX;
     if (saved < HEAD_FREE)
         return HEAD_FREE - saved;
-    return ticket_take(conn->http->heads, conn->http->loop, &conn->head_ticket, sizeof(struct head)) ? PENDING_MAX : 0;
+    struct head_wait *wait = account_alloc(ACCOUNT_HEAD, sizeof *wait);
+    if (wait == NULL)
+        return 0;
+    wait->conn = conn;
+    wait->ticket.task.run = head_ticket_came;
+    conn->head_wait = wait;
+    return ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head)) ? PENDING_MAX : 0;
 }
 
 static void read_head_shortly(struct conn *conn)
 {
     size_t limit = short_head_limit(conn);
+    if (limit == 0 && conn->head_wait == NULL) {
+        struct error why;
+        error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
+        conn_refuse(conn, &why);
+        return;
+    }
     if (limit == 0) {
         wait_unread(conn);
         return;

@@ -24,7 +24,8 @@ struct room {
 
 struct exchange_ops {
     void (*room)(struct exchange *exchange, struct room *room_out);
-    void (*body)(struct exchange *exchange, const uint8_t *bytes, size_t length); /* never more than there was room for */
+    void (*body)(struct exchange *exchange, const uint8_t *bytes,
+                 size_t length); /* never more than there was room for */
     void (*body_end)(struct exchange *exchange, const struct field *trailers, unsigned count);
     void (*gone)(struct exchange *exchange, const struct error *why); /* nobody to answer; frees itself */
 };
@@ -43,14 +44,14 @@ struct http_terms {
 /* What the connections of one loop share. */
 struct http {
     struct loop *loop;
-    struct budget *heads;      /* what unfinished heads and bytes read too early may take */
-    struct conn *first;        /* all of them */
+    struct budget *heads; /* what unfinished heads and bytes read too early may take */
+    struct conn *first;   /* all of them */
     unsigned count;
-    bool is_draining;          /* no keep-alive any more */
+    bool is_draining;                  /* no keep-alive any more */
     void (*closed)(struct http *http); /* a connection has ended */
-    void *owner;               /* app's */
-    struct head *head;         /* scratch */
-    struct field fields[FIELDS_MAX]; /* scratch */
+    void *owner;                       /* app's */
+    struct head *head;                 /* scratch */
+    struct field fields[FIELDS_MAX];   /* scratch */
 };
 
 /* Takes over an accepted descriptor. False when memory is short; it is closed then. */

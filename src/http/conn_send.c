@@ -18,7 +18,7 @@ static void leave(struct conn *conn)
     struct http *http = conn->http;
     loop_cancel(http->loop, &conn->again);
     timer_stop(http->loop, &conn->timer);
-    ticket_return(http->heads, &conn->head_ticket);
+    conn_forget_head_wait(conn);
     if (conn->reader != NULL)
         conn->reader->ops->close(conn->reader);
     account_free(ACCOUNT_REQUEST, &conn->out, conn->out_end);
@@ -274,7 +274,8 @@ void conn_continue(struct conn *conn)
         return;
     conn->wants_continue = false;
     struct iovec line = part_of(span_of("HTTP/1.1 100 Continue\r\n\r\n"));
-    socket_write(conn->socket, &line, 1); /* a new connection's buffer holds these few bytes; a lost one is found later */
+    socket_write(conn->socket, &line,
+                 1); /* a new connection's buffer holds these few bytes; a lost one is found later */
 }
 
 static bool send_out(struct conn *conn)

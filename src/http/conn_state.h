@@ -21,6 +21,12 @@ struct note {
     char text[]; /* id, zero, path, zero */
 };
 
+/* A ticket for the rest of a large head, while memory for heads is short. */
+struct head_wait {
+    struct ticket ticket;
+    struct conn *conn;
+};
+
 struct conn {
     struct socket_user user;
     struct socket *socket;
@@ -33,24 +39,24 @@ struct conn {
     struct h1 *h1;
     struct exchange *exchange;
     struct note *note;
-    struct ticket head_ticket; /* for the rest of a large head, while memory for heads is short */
-    uint8_t *pending;          /* bytes that were read and not parsed yet: pending_at .. pending_end */
-    char *out;                 /* of the answer, what the socket did not take: out_at .. out_end */
+    struct head_wait *head_wait; /* NULL, unless the rest of a large head needs a ticket */
+    uint8_t *pending;            /* bytes that were read and not parsed yet: pending_at .. pending_end */
+    char *out;                   /* of the answer, what the socket did not take: out_at .. out_end */
     struct reader_user reader_user;
     struct reader *reader;
     uint64_t reader_at, reader_left;
-    uint64_t since_ms;    /* when what the client is waited for began, or last went on */
+    uint64_t since_ms; /* when what the client is waited for began, or last went on */
     uint64_t linger_left;
     uint32_t pending_at, pending_end, out_at, out_end;
     int status; /* of the answer, for the log */
     uint8_t state;
-    bool is_begun;        /* the request has been begun and not answered */
-    bool is_answered;     /* its answer was given */
+    bool is_begun;    /* the request has been begun and not answered */
+    bool is_answered; /* its answer was given */
     bool keeps_alive;
     bool is_body_whole;
     bool is_head_method;
     bool wants_continue;
-    bool is_waiting;      /* it is we who don't read: the clock stands still */
+    bool is_waiting; /* it is we who don't read: the clock stands still */
     bool is_http_1_0;
 };
 
@@ -81,6 +87,7 @@ void conn_next(struct conn *conn);
 void conn_feed_pending(struct conn *conn);
 
 void conn_forget_pending(struct conn *conn);
+void conn_forget_head_wait(struct conn *conn);
 
 /* conn_send.c: goes on sending; the `run` of conn->again. */
 void conn_go_on(struct task *task);

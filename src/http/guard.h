@@ -7,16 +7,16 @@
 #include "base/span.h"
 
 enum guard_place {
-    GUARD_BEFORE,  /* before a request line: one empty line is skipped (RFC 9112 2.2) */
+    GUARD_BEFORE, /* before a request line: one empty line is skipped (RFC 9112 2.2) */
     GUARD_HEAD,
-    GUARD_CHUNK,   /* the line with a chunk's size, and the line end after its bytes */
+    GUARD_CHUNK, /* the line with a chunk's size, and the line end after its bytes */
     GUARD_TRAILER
 };
 
 struct guard {
     unsigned char place;
-    unsigned char last;       /* the byte before */
-    unsigned char digits;     /* of this chunk's size */
+    unsigned char last;   /* the byte before */
+    unsigned char digits; /* of this chunk's size */
     bool is_in_extension;
     bool has_skipped_line;
     unsigned short extension; /* bytes of this chunk's extension */

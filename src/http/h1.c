@@ -6,14 +6,19 @@
 #include "core/loop.h"
 #include "http/guard.h"
 
+/* What is only there during a call. */
+struct parsing {
+    struct head *head;
+    struct span body;
+    enum h1_event event; /* what a call back of llhttp has found */
+    bool has_chunk_header;
+};
+
 struct h1 {
     llhttp_t parser;
     struct guard guard;
-    struct head *head;     /* during a call */
-    struct span body;      /* the same */
-    enum h1_event event;   /* the same: what a call back of llhttp has found */
-    bool has_chunk_header; /* the same */
-    void *saved;           /* what is kept of an unfinished head or of trailers */
+    struct parsing *now; /* NULL between calls */
+    void *saved;         /* what is kept of an unfinished head or of trailers */
     size_t saved_size;
     uint16_t head_fields, head_bytes; /* used up by the head: trailers count with it */
 };
@@ -33,31 +38,31 @@ static int stop(bool goes_on)
 
 static int found(struct h1 *h1, enum h1_event event)
 {
-    h1->event = event;
+    h1->now->event = event;
     return HPE_PAUSED;
 }
 
 static int on_url(llhttp_t *parser, const char *at, size_t length)
 {
     struct h1 *h1 = h1_of(parser);
-    return stop(head_add_target(h1->head, span_from(at, length), &h1->head->error));
+    return stop(head_add_target(h1->now->head, span_from(at, length), &h1->now->head->error));
 }
 
 static int on_name(llhttp_t *parser, const char *at, size_t length)
 {
     struct h1 *h1 = h1_of(parser);
-    return stop(head_add_name(h1->head, span_from(at, length), &h1->head->error));
+    return stop(head_add_name(h1->now->head, span_from(at, length), &h1->now->head->error));
 }
 
 static int on_value(llhttp_t *parser, const char *at, size_t length)
 {
     struct h1 *h1 = h1_of(parser);
-    return stop(head_add_value(h1->head, span_from(at, length), &h1->head->error));
+    return stop(head_add_value(h1->now->head, span_from(at, length), &h1->now->head->error));
 }
 
 static int on_value_complete(llhttp_t *parser)
 {
-    head_end_value(h1_of(parser)->head);
+    head_end_value(h1_of(parser)->now->head);
     return HPE_OK;
 }
 
@@ -70,14 +75,14 @@ static int on_head(llhttp_t *parser)
 
 static int on_chunk_header(llhttp_t *parser)
 {
-    h1_of(parser)->has_chunk_header = true;
+    h1_of(parser)->now->has_chunk_header = true;
     return HPE_PAUSED;
 }
 
 static int on_body(llhttp_t *parser, const char *at, size_t length)
 {
     struct h1 *h1 = h1_of(parser);
-    h1->body = span_from(at, length);
+    h1->now->body = span_from(at, length);
     return length > 0 ? found(h1, H1_BODY) : HPE_OK;
 }
 
@@ -126,9 +131,6 @@ static bool is_collecting(const struct h1 *h1)
 
 static void enter_head(struct h1 *h1, struct head *head)
 {
-    h1->head = head;
-    h1->event = H1_MORE;
-    h1->body = (struct span){NULL, 0};
     head->error.code = ERROR_NONE;
     if (h1->saved != NULL)
         head_restore(head, h1->saved, h1->saved_size);
@@ -143,12 +145,12 @@ static bool save_head(struct h1 *h1)
     forget_saved(h1);
     if (!is_collecting(h1) || h1->guard.place == GUARD_BEFORE)
         return true;
-    size_t size = head_saved_size(h1->head);
+    size_t size = head_saved_size(h1->now->head);
     h1->saved = account_alloc(ACCOUNT_HEAD, size);
     if (h1->saved == NULL)
-        return error_set(&h1->head->error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
+        return error_set(&h1->now->head->error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
     h1->saved_size = size;
-    head_save(h1->head, h1->saved);
+    head_save(h1->now->head, h1->saved);
     return true;
 }
 
@@ -156,7 +158,7 @@ static bool save_head(struct h1 *h1)
 
 static bool refuse_llhttp(struct h1 *h1)
 {
-    struct error *error = &h1->head->error;
+    struct error *error = &h1->now->head->error;
     switch (llhttp_get_errno(&h1->parser)) {
     case HPE_INVALID_METHOD:
         return error_set(error, ERROR_UNKNOWN_METHOD, "The request method is not one that is known here.");
@@ -176,7 +178,7 @@ static bool run_llhttp(struct h1 *h1, const char *at, size_t length, size_t *tak
     *taken_out = length;
     if (result != HPE_OK && llhttp_get_error_pos(&h1->parser) != NULL)
         *taken_out = (size_t)(llhttp_get_error_pos(&h1->parser) - at);
-    *lines_out = h1->event == H1_BODY ? (size_t)(h1->body.at - at) : *taken_out;
+    *lines_out = h1->now->event == H1_BODY ? (size_t)(h1->now->body.at - at) : *taken_out;
     if (result == HPE_PAUSED)
         llhttp_resume(&h1->parser);
     return result == HPE_OK || result == HPE_PAUSED;
@@ -185,17 +187,17 @@ static bool run_llhttp(struct h1 *h1, const char *at, size_t length, size_t *tak
 /* What the guard expects after this. */
 static void move_guard(struct h1 *h1)
 {
-    if (h1->event == H1_HEAD)
+    if (h1->now->event == H1_HEAD)
         guard_enter(&h1->guard, GUARD_CHUNK);
-    else if (h1->event == H1_END)
+    else if (h1->now->event == H1_END)
         guard_enter(&h1->guard, GUARD_BEFORE);
-    else if (h1->event == H1_BODY)
+    else if (h1->now->event == H1_BODY)
         guard_enter(&h1->guard, GUARD_CHUNK);
-    if (h1->has_chunk_header && h1->parser.content_length == 0) {
+    if (h1->now->has_chunk_header && h1->parser.content_length == 0) {
         guard_enter(&h1->guard, GUARD_TRAILER);
-        head_clear(h1->head, h1->head_fields, h1->head_bytes);
+        head_clear(h1->now->head, h1->head_fields, h1->head_bytes);
     }
-    h1->has_chunk_header = false;
+    h1->now->has_chunk_header = false;
 }
 
 static bool check_head(struct h1 *h1);
@@ -212,41 +214,49 @@ static bool parse_step(struct h1 *h1, const char *at, size_t length, size_t *tak
 {
     size_t lines;
     bool is_fine = run_llhttp(h1, at, length, taken_out, &lines);
-    struct error own = h1->head->error; /* a limit that was passed */
-    if (!guard_check(&h1->guard, span_from(at, lines), &h1->head->error))
+    struct error own = h1->now->head->error; /* a limit that was passed */
+    if (!guard_check(&h1->guard, span_from(at, lines), &h1->now->head->error))
         return false;
-    h1->head->error = own;
+    h1->now->head->error = own;
     if (!is_fine)
         return error_is_set(&own) ? false : refuse_llhttp(h1);
     return true;
 }
 
-enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
-                       struct span *body_out)
+static enum h1_event parse(struct h1 *h1, const char *at, size_t length, size_t *taken_out)
 {
-    const char *at = (const char *)bytes;
-    enter_head(h1, head);
     *taken_out = 0;
     do {
         size_t taken = 0;
         if (!parse_step(h1, at + *taken_out, length - *taken_out, &taken))
             return refused(h1);
         *taken_out += taken;
-        if (h1->event == H1_HEAD && !check_head(h1))
+        if (h1->now->event == H1_HEAD && !check_head(h1))
             return refused(h1);
-        if (h1->event == H1_END && !check_trailers(h1))
+        if (h1->now->event == H1_END && !check_trailers(h1))
             return refused(h1);
-        bool had_chunk_header = h1->has_chunk_header;
+        bool had_chunk_header = h1->now->has_chunk_header;
         move_guard(h1);
-        if (!had_chunk_header && h1->event == H1_MORE && *taken_out == length)
+        if (!had_chunk_header && h1->now->event == H1_MORE && *taken_out == length)
             break;
-    } while (h1->event == H1_MORE);
-    if (h1->event == H1_MORE && !save_head(h1))
+    } while (h1->now->event == H1_MORE);
+    if (h1->now->event == H1_MORE && !save_head(h1))
         return refused(h1);
-    if (h1->event != H1_MORE)
+    if (h1->now->event != H1_MORE)
         forget_saved(h1);
-    *body_out = h1->body;
-    return h1->event;
+    return h1->now->event;
+}
+
+enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
+                       struct span *body_out)
+{
+    struct parsing now = {.head = head};
+    h1->now = &now;
+    enter_head(h1, head);
+    enum h1_event event = parse(h1, (const char *)bytes, length, taken_out);
+    *body_out = now.body;
+    h1->now = NULL;
+    return event;
 }
 
 /* ---- what the head has to be ---- */
@@ -255,10 +265,14 @@ static const struct {
     llhttp_method_t theirs;
     enum method ours;
     const char *name;
-} methods[] = {{HTTP_GET, METHOD_GET, "GET"},          {HTTP_HEAD, METHOD_HEAD, "HEAD"},
-               {HTTP_POST, METHOD_POST, "POST"},       {HTTP_PUT, METHOD_PUT, "PUT"},
-               {HTTP_DELETE, METHOD_DELETE, "DELETE"}, {HTTP_OPTIONS, METHOD_OPTIONS, "OPTIONS"},
-               {HTTP_PATCH, METHOD_PATCH, "PATCH"},    {HTTP_TRACE, METHOD_TRACE, "TRACE"},
+} methods[] = {{HTTP_GET, METHOD_GET, "GET"},
+               {HTTP_HEAD, METHOD_HEAD, "HEAD"},
+               {HTTP_POST, METHOD_POST, "POST"},
+               {HTTP_PUT, METHOD_PUT, "PUT"},
+               {HTTP_DELETE, METHOD_DELETE, "DELETE"},
+               {HTTP_OPTIONS, METHOD_OPTIONS, "OPTIONS"},
+               {HTTP_PATCH, METHOD_PATCH, "PATCH"},
+               {HTTP_TRACE, METHOD_TRACE, "TRACE"},
                {HTTP_CONNECT, METHOD_CONNECT, "CONNECT"}};
 
 static bool set_method(struct h1 *h1, struct request *request, struct error *error)
@@ -296,7 +310,8 @@ static bool set_framing(const struct h1 *h1, struct request *request, struct err
         if (request->is_http_1_0)
             return error_set(error, ERROR_MALFORMED_REQUEST, "HTTP/1.0 has no Transfer-Encoding.");
         if (codings > 1 || !span_equal_nocase(coding, span_of("chunked")))
-            return error_set(error, ERROR_UNKNOWN_TRANSFER_CODING, "Only `Transfer-Encoding: chunked` is taken, alone.");
+            return error_set(error, ERROR_UNKNOWN_TRANSFER_CODING,
+                             "Only `Transfer-Encoding: chunked` is taken, alone.");
         request->is_chunked = request->has_body = true;
         return true;
     }
@@ -370,9 +385,9 @@ static bool check_head(struct h1 *h1)
 {
     struct field fields[FIELDS_MAX];
     struct request request;
-    h1->head_fields = h1->head->count;
-    h1->head_bytes = h1->head->field_bytes;
-    return read_head(h1, h1->head, fields, &request, &h1->head->error);
+    h1->head_fields = h1->now->head->count;
+    h1->head_bytes = h1->now->head->field_bytes;
+    return read_head(h1, h1->now->head, fields, &request, &h1->now->head->error);
 }
 
 void h1_request(struct h1 *h1, const struct head *head, struct field *fields, struct request *request_out)
@@ -384,10 +399,21 @@ void h1_request(struct h1 *h1, const struct head *head, struct field *fields, st
 /* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110 6.5.1). */
 static bool is_forbidden_trailer(struct span name)
 {
-    static const char *const forbidden[] = {"transfer-encoding", "content-length", "host",      "authorization",
-                                            "proxy-authorization", "connection",   "te",        "trailer",
-                                            "upgrade",           "expect",         "forwarded", "cookie",
-                                            "content-encoding",  "content-type",   "content-range"};
+    static const char *const forbidden[] = {"transfer-encoding",
+                                            "content-length",
+                                            "host",
+                                            "authorization",
+                                            "proxy-authorization",
+                                            "connection",
+                                            "te",
+                                            "trailer",
+                                            "upgrade",
+                                            "expect",
+                                            "forwarded",
+                                            "cookie",
+                                            "content-encoding",
+                                            "content-type",
+                                            "content-range"};
     for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++)
         if (span_equal_nocase(name, span_of(forbidden[i])))
             return true;
@@ -396,20 +422,22 @@ static bool is_forbidden_trailer(struct span name)
 
 unsigned h1_trailers(struct h1 *h1, const struct head *head, struct field *fields)
 {
-    return h1->guard.place == GUARD_BEFORE && head->count > h1->head_fields ? head_fields(head, h1->head_fields, fields) : 0;
+    return h1->guard.place == GUARD_BEFORE && head->count > h1->head_fields ? head_fields(head, h1->head_fields, fields)
+                                                                            : 0;
 }
 
 static bool check_trailers(struct h1 *h1)
 {
     if (h1->guard.place != GUARD_TRAILER) {
-        head_clear(h1->head, h1->head_fields, h1->head_bytes); /* the scratch may hold somebody else's */
+        head_clear(h1->now->head, h1->head_fields, h1->head_bytes); /* the scratch may hold somebody else's */
         return true;
     }
     struct field fields[FIELDS_MAX];
-    unsigned count = head_fields(h1->head, h1->head_fields, fields);
+    unsigned count = head_fields(h1->now->head, h1->head_fields, fields);
     for (unsigned i = 0; i < count; i++)
         if (is_forbidden_trailer(fields[i].name))
-            return error_set(&h1->head->error, ERROR_MALFORMED_REQUEST, "A field that belongs in the head came as a trailer.");
+            return error_set(&h1->now->head->error, ERROR_MALFORMED_REQUEST,
+                             "A field that belongs in the head came as a trailer.");
     return true;
 }
 

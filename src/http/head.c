@@ -24,8 +24,8 @@ static bool add(struct head *head, struct span piece)
 bool head_add_target(struct head *head, struct span piece, struct error *error)
 {
     if (piece.length + head->target_length > TARGET_SIZE_MAX || !add(head, piece))
-        return error_set(error, ERROR_TARGET_TOO_LONG, "The request target is longer than %d bytes; send a shorter one.",
-                         TARGET_SIZE_MAX);
+        return error_set(error, ERROR_TARGET_TOO_LONG,
+                         "The request target is longer than %d bytes; send a shorter one.", TARGET_SIZE_MAX);
     head->target_length = (uint16_t)(head->target_length + piece.length);
     return true;
 }
@@ -33,8 +33,8 @@ bool head_add_target(struct head *head, struct span piece, struct error *error)
 static bool add_field_bytes(struct head *head, struct span piece, struct error *error)
 {
     if (head->field_bytes + piece.length > FIELDS_SIZE_MAX || !add(head, piece))
-        return error_set(error, ERROR_HEADERS_TOO_LARGE, "The header fields are larger than %d bytes together; send fewer.",
-                         FIELDS_SIZE_MAX);
+        return error_set(error, ERROR_HEADERS_TOO_LARGE,
+                         "The header fields are larger than %d bytes together; send fewer.", FIELDS_SIZE_MAX);
     head->field_bytes = (uint16_t)(head->field_bytes + piece.length);
     return true;
 }
@@ -43,7 +43,8 @@ bool head_add_name(struct head *head, struct span piece, struct error *error)
 {
     if (head->is_in_value) {
         if (head->count >= FIELDS_MAX)
-            return error_set(error, ERROR_HEADERS_TOO_LARGE, "There are more than %d header fields; send fewer.", FIELDS_MAX);
+            return error_set(error, ERROR_HEADERS_TOO_LARGE, "There are more than %d header fields; send fewer.",
+                             FIELDS_MAX);
         head->is_in_value = false;
         head->places[head->count].name = head->used;
         head->places[head->count].name_length = 0;

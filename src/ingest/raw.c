@@ -8,9 +8,9 @@ struct raw {
     struct exchange exchange;
     struct upload_user user;
     struct upload *upload;
-    struct digests claimed;
-    unsigned kinds;      /* digests that are taken, so that a trailer can be compared */
-    unsigned shown;      /* digests that the answer shows */
+    struct digests *claimed; /* NULL: nothing was claimed yet */
+    unsigned kinds;          /* digests that are taken, so that a trailer can be compared */
+    unsigned shown;          /* digests that the answer shows */
     bool has_content_type;
     size_t allocated;
     const char *base_url, *key, *content_type;
@@ -24,6 +24,7 @@ static struct raw *raw_of(struct exchange *exchange)
 
 static void free_raw(struct raw *raw)
 {
+    account_free(ACCOUNT_REQUEST, &raw->claimed, sizeof *raw->claimed);
     account_free(ACCOUNT_REQUEST, &raw, raw->allocated);
 }
 
@@ -89,12 +90,15 @@ static void raw_body(struct exchange *exchange, const uint8_t *bytes, size_t len
 }
 
 /* A digest that comes in a trailer could only be compared when it was known in time that it would come. */
-static bool read_trailers(struct raw *raw, const struct field *trailers, unsigned count, struct error *error)
+static bool read_trailers(struct raw *raw, const struct field *trailers, unsigned count, struct digests *claimed,
+                          struct error *error)
 {
+    if (raw->claimed != NULL)
+        *claimed = *raw->claimed;
     for (unsigned i = 0; i < count; i++)
-        if (!digests_read_field(&raw->claimed, trailers[i].name, trailers[i].value, error))
+        if (!digests_read_field(claimed, trailers[i].name, trailers[i].value, error))
             return false;
-    if ((raw->claimed.known & ~raw->kinds) == 0)
+    if ((claimed->known & ~raw->kinds) == 0)
         return true;
     return error_set(error, ERROR_INVALID_DIGEST,
                      "A digest in a trailer has to be announced: send its field's name in `Trailer` with the head.");
@@ -103,9 +107,10 @@ static bool read_trailers(struct raw *raw, const struct field *trailers, unsigne
 static void raw_body_end(struct exchange *exchange, const struct field *trailers, unsigned count)
 {
     struct raw *raw = raw_of(exchange);
+    struct digests claimed = {0};
     struct error error;
-    if (read_trailers(raw, trailers, count, &error))
-        upload_finish(raw->upload, &raw->claimed);
+    if (read_trailers(raw, trailers, count, &claimed, &error))
+        upload_finish(raw->upload, &claimed);
     else
         fail(raw, &error);
 }
@@ -156,7 +161,8 @@ static bool read_query(const struct request *request, unsigned *shown_out, struc
 static bool read_metadata(const struct request *request, struct object_meta *meta, struct error *error)
 {
     if (request_count(request, "content-range") > 0)
-        return error_set(error, ERROR_CONTENT_RANGE_REFUSED, "Content-Range can't be used with PUT: send the whole object.");
+        return error_set(error, ERROR_CONTENT_RANGE_REFUSED,
+                         "Content-Range can't be used with PUT: send the whole object.");
     if (request_count(request, "content-type") > 1)
         return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Type fields.");
     request_find(request, "content-type", &meta->content_type);
@@ -165,10 +171,12 @@ static bool read_metadata(const struct request *request, struct object_meta *met
     if (meta->content_type.length == 0)
         meta->content_type.at = NULL;
     if (request_count(request, "content-encoding") > 1)
-        return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Encoding fields: send one list.");
+        return error_set(error, ERROR_INVALID_HEADER,
+                         "The request has several Content-Encoding fields: send one list.");
     request_find(request, "content-encoding", &meta->content_encoding);
     if (meta->content_encoding.length > CONTENT_ENCODING_MAX)
-        return error_set(error, ERROR_INVALID_HEADER, "Content-Encoding is longer than %d bytes.", CONTENT_ENCODING_MAX);
+        return error_set(error, ERROR_INVALID_HEADER, "Content-Encoding is longer than %d bytes.",
+                         CONTENT_ENCODING_MAX);
     if (meta->content_encoding.length == 0)
         meta->content_encoding.at = NULL;
     meta->is_size_known = !request->is_chunked;
@@ -176,7 +184,8 @@ static bool read_metadata(const struct request *request, struct object_meta *met
     return true;
 }
 
-static struct raw *open_raw(const char *base_url, const char *key, struct span content_type)
+static struct raw *open_raw(const char *base_url, const char *key, struct span content_type,
+                            const struct digests *claimed)
 {
     size_t size = sizeof(struct raw) + strlen(base_url) + 1 + strlen(key) + 1 + content_type.length + 1;
     struct raw *raw = account_alloc(ACCOUNT_REQUEST, size);
@@ -194,13 +203,21 @@ static struct raw *open_raw(const char *base_url, const char *key, struct span c
     raw->has_content_type = content_type.at != NULL;
     if (content_type.at != NULL)
         memcpy(at, content_type.at, content_type.length);
+    if (claimed->known == 0)
+        return raw;
+    raw->claimed = account_alloc(ACCOUNT_REQUEST, sizeof *claimed);
+    if (raw->claimed == NULL) {
+        free_raw(raw);
+        return NULL;
+    }
+    *raw->claimed = *claimed;
     return raw;
 }
 
 /* Reads all that the head says; the conditions' values may be joined in `joined`. */
 static bool read_head(struct conn *conn, const struct request *request, struct span path, char *key, char *base_url,
-                      char (*joined)[FIELDS_SIZE_MAX], struct upload_terms *terms, struct digests *claimed, unsigned *shown,
-                      struct error *error)
+                      char (*joined)[FIELDS_SIZE_MAX], struct upload_terms *terms, struct digests *claimed,
+                      unsigned *shown, struct error *error)
 {
     if (!key_from_path(path, key, error) || !read_query(request, shown, error) ||
         !read_metadata(request, &terms->meta, error) || !read_digests(request, terms, claimed, error))
@@ -228,13 +245,13 @@ void raw_begin(struct conn *conn, const struct request *request, struct span pat
         conn_answer_error(conn, &error);
         return;
     }
-    struct raw *raw = open_raw(base_url, key, terms.meta.content_type);
+    struct raw *raw = open_raw(base_url, key, terms.meta.content_type, &claimed);
     if (raw == NULL) {
         error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
         conn_answer_error(conn, &error);
         return;
     }
-    raw->claimed = claimed;
+    terms.meta.key = raw->key;
     raw->kinds = terms.kinds;
     raw->shown = shown;
     if (!upload_open(&ingest_of(conn)->intake, &terms, &raw->user, &raw->upload, &error)) {

@@ -20,13 +20,15 @@ struct upload {
     struct block_waiter waiter;
     struct reserve *waiting_at;
     enum upload_state state;
+    struct waiting *waiting;      /* while it waits for its ticket */
+    const char *key, *request_id; /* the user's */
+};
+
+/* What the store has to be told, kept while the ticket is waited for. */
+struct waiting {
+    struct object_meta meta; /* into text */
     unsigned kinds;
-    bool is_size_known;
-    uint64_t size;
-    struct conditions conditions;
-    struct span content_type, content_encoding;
     size_t allocated;
-    const char *key, *request_id; /* into text */
     char text[];
 };
 
@@ -46,6 +48,12 @@ static void log_end_of(struct upload *upload, const char *event, const struct er
     log_end(&record);
 }
 
+static void forget_waiting(struct upload *upload)
+{
+    if (upload->waiting != NULL)
+        account_free(ACCOUNT_UPLOAD, &upload->waiting, upload->waiting->allocated);
+}
+
 static void free_upload(struct upload *upload)
 {
     struct intake *intake = upload->intake;
@@ -55,7 +63,8 @@ static void free_upload(struct upload *upload)
     ticket_return(intake->budget, &upload->ticket);
     handle_close(intake->loop, &upload->handle);
     atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
-    account_free(ACCOUNT_UPLOAD, &upload, upload->allocated);
+    forget_waiting(upload);
+    account_free(ACCOUNT_UPLOAD, &upload, sizeof *upload);
 }
 
 static void end(struct upload *upload, const struct outcome *outcome)
@@ -117,26 +126,16 @@ static void block_came(struct task *task)
 
 /* ---- beginning ---- */
 
-static struct object_meta meta_of(struct upload *upload)
-{
-    return (struct object_meta){.key = upload->key,
-                                .content_type = upload->content_type,
-                                .content_encoding = upload->content_encoding,
-                                .is_size_known = upload->is_size_known,
-                                .size = upload->size,
-                                .conditions = upload->conditions,
-                                .owner = &upload->handle};
-}
-
-static bool open_flow(struct upload *upload, struct error *error)
+static bool open_flow(struct upload *upload, const struct object_meta *meta, unsigned kinds, struct error *error)
 {
     struct intake *intake = upload->intake;
-    struct object_meta meta = meta_of(upload);
+    struct object_meta owned = *meta;
+    owned.owner = &upload->handle;
     struct sink *sink;
     size_t credit;
-    if (!intake->store->ops->upload_stream(intake->store, intake->loop, &meta, &sink, &credit, error))
+    if (!intake->store->ops->upload_stream(intake->store, intake->loop, &owned, &sink, &credit, error))
         return false;
-    if (!pipe_open(&upload->pipe, intake->loop, intake->max_file_size, upload->kinds, sink, credit, &upload->pipe_user)) {
+    if (!pipe_open(&upload->pipe, intake->loop, intake->max_file_size, kinds, sink, credit, &upload->pipe_user)) {
         error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
         sink->ops->abort(sink, error);
         return false;
@@ -149,7 +148,9 @@ static void ticket_came(struct task *task)
 {
     struct upload *upload = container_of(task, struct upload, ticket.task);
     struct error error;
-    if (!open_flow(upload, &error))
+    bool is_open = open_flow(upload, &upload->waiting->meta, upload->waiting->kinds, &error);
+    forget_waiting(upload);
+    if (!is_open)
         fail(upload, &error);
     else if (upload->state == UPLOAD_OPEN)
         upload->user->ready(upload->user);
@@ -165,57 +166,56 @@ static struct span keep_text(char **at, struct span text)
     return span_from(*at - text.length - 1, text.length);
 }
 
-static size_t text_size(const struct upload_terms *terms)
+static bool keep_waiting(struct upload *upload, const struct upload_terms *terms, struct error *error)
 {
     const struct object_meta *meta = &terms->meta;
-    return strlen(meta->key) + strlen(terms->request_id) + meta->content_type.length + meta->content_encoding.length +
-           meta->conditions.if_match.length + meta->conditions.if_none_match.length +
-           meta->conditions.if_unmodified_since.length + 7;
-}
-
-static void keep_terms(struct upload *upload, const struct upload_terms *terms)
-{
-    const struct object_meta *meta = &terms->meta;
-    char *at = upload->text;
-    upload->key = keep_text(&at, span_of(meta->key)).at;
-    upload->request_id = keep_text(&at, span_of(terms->request_id)).at;
-    upload->content_type = keep_text(&at, meta->content_type);
-    upload->content_encoding = keep_text(&at, meta->content_encoding);
-    upload->conditions.if_match = keep_text(&at, meta->conditions.if_match);
-    upload->conditions.if_none_match = keep_text(&at, meta->conditions.if_none_match);
-    upload->conditions.if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
-    upload->is_size_known = meta->is_size_known;
-    upload->size = meta->size;
-    upload->kinds = terms->kinds;
+    const struct conditions *sent = &meta->conditions;
+    size_t size = sizeof(struct waiting) + meta->content_type.length + meta->content_encoding.length +
+                  sent->if_match.length + sent->if_none_match.length + sent->if_unmodified_since.length + 5;
+    struct waiting *waiting = account_alloc(ACCOUNT_UPLOAD, size);
+    if (waiting == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+    char *at = waiting->text;
+    waiting->allocated = size;
+    waiting->kinds = terms->kinds;
+    waiting->meta = *meta;
+    waiting->meta.key = upload->key;
+    waiting->meta.content_type = keep_text(&at, meta->content_type);
+    waiting->meta.content_encoding = keep_text(&at, meta->content_encoding);
+    waiting->meta.conditions.if_match = keep_text(&at, sent->if_match);
+    waiting->meta.conditions.if_none_match = keep_text(&at, sent->if_none_match);
+    waiting->meta.conditions.if_unmodified_since = keep_text(&at, sent->if_unmodified_since);
+    upload->waiting = waiting;
+    return true;
 }
 
 /* All that this upload may hold at once, so that with its ticket it can always finish. */
-static size_t floor_of(struct intake *intake, const struct upload_terms *terms, size_t own)
+static size_t floor_of(struct intake *intake, const struct upload_terms *terms)
 {
-    return own + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
+    return sizeof(struct upload) + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
 }
 
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,
                  struct upload **upload_out, struct error *error)
 {
     if (terms->meta.is_size_known && terms->meta.size > intake->max_file_size)
-        return error_set(error, ERROR_FILE_TOO_LARGE, "The file is larger than %llu bytes, which is the most that is taken here.",
+        return error_set(error, ERROR_FILE_TOO_LARGE,
+                         "The file is larger than %llu bytes, which is the most that is taken here.",
                          (unsigned long long)intake->max_file_size);
-    size_t size = sizeof(struct upload) + text_size(terms);
-    struct upload *upload = account_alloc(ACCOUNT_UPLOAD, size);
+    struct upload *upload = account_alloc(ACCOUNT_UPLOAD, sizeof *upload);
     if (upload == NULL)
         return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
-    upload->allocated = size;
     upload->intake = intake;
     upload->user = user;
     upload->pipe_user = (struct pipe_user){granted, done};
     upload->ticket.task.run = ticket_came;
     upload->waiter.task.run = block_came;
-    keep_terms(upload, terms);
+    upload->key = terms->meta.key;
+    upload->request_id = terms->request_id;
     handle_open(intake->loop, &upload->handle, HANDLE_UPLOAD, terms->meta.owner);
     atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);
-    if (ticket_take(intake->budget, intake->loop, &upload->ticket, floor_of(intake, terms, size)) &&
-        !open_flow(upload, error)) {
+    bool has_ticket = ticket_take(intake->budget, intake->loop, &upload->ticket, floor_of(intake, terms));
+    if (has_ticket ? !open_flow(upload, &terms->meta, terms->kinds, error) : !keep_waiting(upload, terms, error)) {
         log_end_of(upload, "upload refused", error);
         free_upload(upload);
         return false;

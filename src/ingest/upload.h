@@ -22,13 +22,14 @@ struct intake {
 struct upload;
 struct upload_user {
     void (*ready)(struct upload_user *user); /* it has its ticket and the store is open, or there is more room */
-    void (*ended)(struct upload_user *user, const struct outcome *outcome); /* published or failed; the upload is gone */
+    void (*ended)(struct upload_user *user,
+                  const struct outcome *outcome); /* published or failed; the upload is gone */
 };
 
 struct upload_terms {
-    struct object_meta meta;
-    unsigned kinds;         /* digests to take */
-    const char *request_id; /* for the log; copied */
+    struct object_meta meta; /* its key has to live as long as the upload; everything else is copied */
+    unsigned kinds;          /* digests to take */
+    const char *request_id;  /* for the log; has to live as long as the upload */
 };
 
 /* Begins. False with an error that needs no byte of the body to be known; else `upload_out`, of which the user hears later

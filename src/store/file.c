@@ -11,9 +11,9 @@
 #include "core/random.h"
 
 enum {
-    SLOW_CALL_US = 10 * 1000,   /* a call that took longer moves the store to its threads ... */
-    SLOW_FOR_US = 1000 * 1000,  /* ... for so long */
-    THREADS_MOST = 32           /* syncs that may share one commit of the filesystem's journal */
+    SLOW_CALL_US = 10 * 1000,  /* a call that took longer moves the store to its threads ... */
+    SLOW_FOR_US = 1000 * 1000, /* ... for so long */
+    THREADS_MOST = 32          /* syncs that may share one commit of the filesystem's journal */
 };
 
 const char file_attribute[] = "penstock";

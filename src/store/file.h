@@ -31,8 +31,8 @@ struct file_store {
     bool is_volatile;
     struct threads *threads;
     struct turns *turns;
-    struct reserve **reserves;       /* one for each loop */
-    _Atomic uint64_t slow_until_us;  /* until then every call goes to the threads */
+    struct reserve **reserves;      /* one for each loop */
+    _Atomic uint64_t slow_until_us; /* until then every call goes to the threads */
 };
 
 /* One call on the disk at a time, of a sink, a reader or a removal. */
@@ -69,7 +69,7 @@ struct file_object {
     int file;
     char staged[STAGED_NAME_SIZE]; /* its name in the staging folder; empty: it has none */
     char etag[VERSION_SIZE + 2];   /* what is kept with it: version in quotes, digests, type and coding (empty: none) */
-    struct digests digests;
+    struct digests *digests;       /* there from finish on */
     struct span content_type, content_encoding;
     bool has_meta; /* its record lies in the meta folder */
     bool has_replaced;
@@ -86,7 +86,8 @@ enum publish_result file_publish(struct file_object *object, const struct condit
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error);
 
 /* Blocking, with the turn of the key. */
-bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error);
+bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions,
+                        struct error *error);
 
 /* The folder that `key` lies in and its name there. `makes`: missing folders are made (and synced, in durable mode). A
  * descriptor to close unless it is the store's root; or -errno. */

@@ -188,7 +188,8 @@ static void probe(struct file_call *call)
     if (result == 0 && status.links == 0)
         result = -ENOENT;
     if (result < 0)
-        error_set(&question->error, ERROR_STORE_UNAVAILABLE, "The store's folder can't be used: %s.", strerror(-result));
+        error_set(&question->error, ERROR_STORE_UNAVAILABLE, "The store's folder can't be used: %s.",
+                  strerror(-result));
     else if (system.free_bytes < call->store->terms.min_free)
         error_set(&question->error, ERROR_STORAGE_FULL, "The store has less free space than --min-free asks for.");
 }

@@ -26,8 +26,8 @@ static size_t encode(const struct file_object *object, char *out, size_t size)
     for (int i = 0; i < KINDS; i++) {
         size_t length;
         char hex[2 * 64 + 1];
-        const uint8_t *bytes = digest_bytes(&object->digests, kinds[i], &length);
-        if ((object->digests.known & kinds[i]) == 0)
+        const uint8_t *bytes = digest_bytes(object->digests, kinds[i], &length);
+        if ((object->digests->known & kinds[i]) == 0)
             continue;
         hex_encode(bytes, length, hex);
         used += (size_t)snprintf(out + used, size - used, "%s %s\n", digest_name(kinds[i]), hex);
@@ -176,7 +176,8 @@ int file_object_look(struct file_store *store, int file, struct object_status *s
         return 0;
     if (!look_in_meta(store, &status, status_out)) /* put there by somebody else: its state is its version */
         snprintf(status_out->etag, sizeof status_out->etag, "\"%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
-                 status.inode & 0xffffffff, status.size & 0xffffffff, (uint64_t)(status.modified_ns / 1000) & 0xffffffffff);
+                 status.inode & 0xffffffff, status.size & 0xffffffff,
+                 (uint64_t)(status.modified_ns / 1000) & 0xffffffffff);
     return 0;
 }
 

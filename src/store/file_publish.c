@@ -14,7 +14,8 @@ bool file_key_error(struct error *error, int result)
     case -ENOENT:
         return error_set(error, ERROR_NOT_FOUND, "There is no object under this key.");
     case -ENOTDIR:
-        return error_set(error, ERROR_KEY_CONFLICT, "A part of the key's path is an object itself; choose another key.");
+        return error_set(error, ERROR_KEY_CONFLICT,
+                         "A part of the key's path is an object itself; choose another key.");
     case -EISDIR:
     case -ENOTEMPTY:
         return error_set(error, ERROR_KEY_CONFLICT, "Other keys lie beneath this key; choose another one.");
@@ -88,7 +89,8 @@ void file_prune(struct file_store *store, const char *key)
 /* ---- what is there now ---- */
 
 /* What lies under the key: NOT_FOUND and other errors go to `error`, false then. */
-static bool look(struct file_store *store, const char *key, struct object_status *status, uint64_t *inode, struct error *error)
+static bool look(struct file_store *store, const char *key, struct object_status *status, uint64_t *inode,
+                 struct error *error)
 {
     int file = file_open_read(store->root, key);
     if (file < 0)
@@ -123,9 +125,11 @@ static bool judge(struct file_store *store, const char *key, const struct condit
     case VERDICT_PROCEED:
         return true;
     case VERDICT_EXISTS:
-        return error_set(error, ERROR_KEY_EXISTS, "There is an object under this key, and If-None-Match forbids replacing it.");
+        return error_set(error, ERROR_KEY_EXISTS,
+                         "There is an object under this key, and If-None-Match forbids replacing it.");
     case VERDICT_MALFORMED:
-        return error_set(error, ERROR_INVALID_HEADER, "If-Match or If-None-Match is not a list of entity tags in quotes.");
+        return error_set(error, ERROR_INVALID_HEADER,
+                         "If-Match or If-None-Match is not a list of entity tags in quotes.");
     default:
         return error_set(error, ERROR_PRECONDITION_FAILED, "The object is not in the state that the request asks for.");
     }
@@ -182,7 +186,8 @@ static bool has_space(struct file_store *store, const struct object_meta *meta, 
     uint64_t needed = store->terms.min_free + (meta->is_size_known ? meta->size : 0);
     if (system.free_bytes >= needed)
         return true;
-    return error_set(error, ERROR_STORAGE_FULL, "The store has too little free space for this upload; try again later.");
+    return error_set(error, ERROR_STORAGE_FULL,
+                     "The store has too little free space for this upload; try again later.");
 }
 
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error)
@@ -286,7 +291,8 @@ enum publish_result file_publish(struct file_object *object, const struct condit
 
 /* ---- removing ---- */
 
-bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error)
+bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions,
+                        struct error *error)
 {
     uint64_t inode = 0;
     if (has_conditions(conditions) && !judge(store, key, conditions, &inode, error))

@@ -4,47 +4,53 @@
  * they lie in blocks (it keeps) and are written on a thread, one write at a time, in order. What may block is one file_call
  * at a time; when the upload is aborted meanwhile the sink lives on as the store's own until that call is back. */
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/base64.h"
 #include "core/account.h"
 #include "core/clock.h"
 #include "core/handles.h"
+#include "core/kept_error.h"
 #include "core/random.h"
 #include "store/file.h"
 
 enum {
-    CREDIT = 256 * 1024,              /* file bytes of one upload that may be in memory */
+    CREDIT = 256 * 1024,                /* file bytes of one upload that may be in memory */
     KEPT_MAX = CREDIT / BLOCK_SIZE + 2, /* pieces they can lie in: the first and the last may be parts of a block */
-    QUICK_DISCARD = 4 * 1024 * 1024   /* an unpublished file that is larger takes the kernel a while to forget */
+    QUICK_DISCARD = 4 * 1024 * 1024     /* an unpublished file that is larger takes the kernel a while to forget */
 };
 
 enum sink_state {
     SINK_OPENING,
     SINK_OPEN,
-    SINK_STAGING,    /* has all bytes; writes what it keeps, then keeps the record and syncs */
+    SINK_STAGING, /* has all bytes; writes what it keeps, then keeps the record and syncs */
     SINK_STAGED,
     SINK_PUBLISHING,
-    SINK_PUBLISHED,  /* not told yet */
-    SINK_FAILED,     /* not told yet */
-    SINK_LEAVING     /* nobody's any more */
+    SINK_PUBLISHED, /* not told yet */
+    SINK_FAILED,    /* not told yet */
+    SINK_LEAVING    /* nobody's any more */
 };
 
 struct kept {
     struct block *block;
-    const uint8_t *at;
-    size_t length;
+    uint32_t from, length; /* of its bytes */
+};
+
+struct own_turn {
+    struct turn turn;
+    struct file_sink *file;
 };
 
 struct file_sink {
     struct sink sink;
     struct file_call call;
     struct handle handle;
-    struct task told;  /* done, when it must not be told from within a call */
-    struct turn turn;
+    struct task told;      /* done, when it must not be told from within a call */
+    struct own_turn *turn; /* NULL, unless publishing needs it */
     struct file_object object;
-    struct conditions conditions; /* into `text` */
-    struct error error;
+    struct conditions *conditions; /* NULL: none were sent; into `text` */
+    struct kept_error error;
     enum sink_state state;
     uint64_t written;
     struct kept kept[KEPT_MAX];
@@ -69,13 +75,24 @@ static struct file_sink *file_sink_of_call(struct file_call *call)
 
 /* ---- the end ---- */
 
+static void pass_turn(struct file_sink *file)
+{
+    if (file->turn == NULL)
+        return;
+    turn_pass(file->call.store->turns, &file->turn->turn);
+    account_free(ACCOUNT_STORE, &file->turn, sizeof *file->turn);
+}
+
 static void free_sink(struct file_sink *file)
 {
-    struct file_store *store = file->call.store;
     loop_cancel(file->call.loop, &file->told);
-    turn_pass(store->turns, &file->turn);
+    pass_turn(file);
     for (unsigned i = 0; i < file->kept_count; i++)
         block_release(&file->kept[i].block);
+    struct error untold;
+    kept_error_take(&file->error, &untold);
+    account_free(ACCOUNT_STORE, &file->object.digests, sizeof *file->object.digests);
+    account_free(ACCOUNT_STORE, &file->conditions, sizeof *file->conditions);
     handle_close(file->call.loop, &file->handle);
     account_free(ACCOUNT_STORE, &file, file->size);
 }
@@ -104,7 +121,7 @@ static void leave(struct file_sink *file)
     file->handle.owner = NULL;
     if (file->call.is_busy)
         return; /* the call that is under way comes here again */
-    turn_pass(file->call.store->turns, &file->turn);
+    pass_turn(file);
     enum file_place place = file->written > QUICK_DISCARD ? PLACE_THREAD : PLACE_BY_SPEED;
     if (file_call_run(&file->call, discard, discarded, place))
         free_sink(file);
@@ -113,9 +130,9 @@ static void leave(struct file_sink *file)
 static void tell(struct file_sink *file)
 {
     struct source *source = file->sink.source;
-    struct outcome outcome = {.digests = file->object.digests,
-                              .size = file->written,
-                              .has_replaced = file->object.has_replaced};
+    struct outcome outcome = {.size = file->written, .has_replaced = file->object.has_replaced};
+    if (file->object.digests != NULL)
+        outcome.digests = *file->object.digests;
     memcpy(outcome.version, file->object.etag + 1, VERSION_SIZE - 1);
     switch (file->state) {
     case SINK_STAGED:
@@ -128,7 +145,7 @@ static void tell(struct file_sink *file)
         break;
     default:
         outcome.kind = OUTCOME_FAILED;
-        outcome.error = file->error;
+        kept_error_take(&file->error, &outcome.error);
         leave(file);
         break;
     }
@@ -159,10 +176,18 @@ static bool is_wanted(struct file_sink *file)
 
 static struct object_meta meta_of(struct file_sink *file)
 {
-    return (struct object_meta){.key = file->object.key,
-                                .is_size_known = file->is_size_known,
-                                .size = file->known_size,
-                                .conditions = file->conditions};
+    struct object_meta meta = {.key = file->object.key, .is_size_known = file->is_size_known, .size = file->known_size};
+    if (file->conditions != NULL)
+        meta.conditions = *file->conditions;
+    return meta;
+}
+
+static void fail_call(struct file_sink *file, int result, const char *doing)
+{
+    struct error error;
+    file->has_failed = result < 0;
+    if (result < 0 && !error_set_errno(&error, -result, doing))
+        kept_error_set(&file->error, &error);
 }
 
 /* Blocking. */
@@ -171,9 +196,12 @@ static void open_file(struct file_call *call)
     struct file_sink *file = file_sink_of_call(call);
     struct file_object *object = &file->object;
     struct object_meta meta = meta_of(file);
-    file->has_failed = !file_admit(call->store, &meta, &file->error);
-    if (file->has_failed)
+    struct error error;
+    file->has_failed = !file_admit(call->store, &meta, &error);
+    if (file->has_failed) {
+        kept_error_set(&file->error, &error);
         return;
+    }
     if (call->store->has_unnamed_files) {
         object->file = file_create_unnamed(call->store->staging);
     } else {
@@ -182,9 +210,7 @@ static void open_file(struct file_call *call)
         if (object->file < 0)
             object->staged[0] = '\0';
     }
-    file->has_failed = object->file < 0;
-    if (file->has_failed)
-        error_set_errno(&file->error, -object->file, "A file for the upload could not be made");
+    fail_call(file, object->file, "A file for the upload could not be made");
 }
 
 static void opened(struct file_call *call)
@@ -209,12 +235,11 @@ static void write_kept(struct file_call *call)
     struct file_sink *file = file_sink_of_call(call);
     int result = 0;
     for (unsigned i = 0; i < file->writing && result == 0; i++) {
-        result = file_write(file->object.file, file->kept[i].at, file->kept[i].length, file->written);
-        file->written += file->kept[i].length;
+        const struct kept *kept = &file->kept[i];
+        result = file_write(file->object.file, kept->block->bytes + kept->from, kept->length, file->written);
+        file->written += kept->length;
     }
-    file->has_failed = result < 0;
-    if (result < 0)
-        error_set_errno(&file->error, -result, "The bytes could not be written");
+    fail_call(file, result, "The bytes could not be written");
 }
 
 static void begin_staging(struct file_sink *file);
@@ -247,7 +272,7 @@ static void written_kept(struct file_call *call)
     size_t bytes = release_written(file);
     if (!is_wanted(file))
         return;
-    if (file->has_failed) {
+    if (file->error.code != ERROR_NONE) {
         file->state = SINK_FAILED;
         tell(file);
         return;
@@ -263,13 +288,14 @@ static void written_kept(struct file_call *call)
 static void keep(struct file_sink *file, struct slice bytes)
 {
     struct kept *last = file->kept_count > file->writing ? &file->kept[file->kept_count - 1] : NULL;
-    if (last != NULL && last->at + last->length == bytes.at && last->block == bytes.block) {
-        last->length += bytes.length;
+    uint32_t from = (uint32_t)(bytes.at - bytes.block->bytes);
+    if (last != NULL && last->block == bytes.block && last->from + last->length == from) {
+        last->length += (uint32_t)bytes.length;
         return;
     }
     assert(file->kept_count < KEPT_MAX);
     block_hold(bytes.block);
-    file->kept[file->kept_count++] = (struct kept){bytes.block, bytes.at, bytes.length};
+    file->kept[file->kept_count++] = (struct kept){bytes.block, from, (uint32_t)bytes.length};
 }
 
 static size_t file_push(struct sink *sink, struct slice bytes)
@@ -287,10 +313,9 @@ static size_t file_push(struct sink *sink, struct slice bytes)
     uint64_t began = clock_monotonic_us();
     int result = file_write(file->object.file, bytes.at, bytes.length, file->written);
     file_store_took(file->call.store, began); /* when it was slow, the next ones go to the threads */
-    if (result < 0) {
-        error_set_errno(&file->error, -result, "The bytes could not be written");
+    fail_call(file, result, "The bytes could not be written");
+    if (file->has_failed)
         tell_soon(file, SINK_FAILED);
-    }
     file->written += bytes.length;
     return bytes.length;
 }
@@ -312,9 +337,7 @@ static void stage(struct file_call *call)
     int result = file_object_keep(&file->object);
     if (result == 0 && call->store->terms.is_durable)
         result = file_sync(file->object.file);
-    file->has_failed = result < 0;
-    if (result < 0)
-        error_set_errno(&file->error, -result, "The object could not be completed");
+    fail_call(file, result, "The object could not be completed");
 }
 
 static void staged(struct file_call *call)
@@ -351,8 +374,15 @@ static void file_finish(struct sink *sink, const struct digests *whole)
     struct file_sink *file = file_sink_of(sink);
     if (file->state != SINK_OPEN)
         return; /* it has failed, and tells soon */
+    file->object.digests = account_alloc(ACCOUNT_STORE, sizeof *whole);
+    if (file->object.digests == NULL) {
+        fail_call(file, -ENOMEM, "The object could not be completed");
+        if (!file->call.is_busy)
+            tell_soon(file, SINK_FAILED);
+        return;
+    }
     file->state = SINK_STAGING;
-    file->object.digests = *whole;
+    *file->object.digests = *whole;
     write_version(file->object.etag);
     if (file->kept_count == 0)
         begin_staging(file);
@@ -364,7 +394,11 @@ static void file_finish(struct sink *sink, const struct digests *whole)
 static void publish(struct file_call *call)
 {
     struct file_sink *file = file_sink_of_call(call);
-    file->publish_result = file_publish(&file->object, &file->conditions, file->turn.is_held, &file->error);
+    struct error error;
+    struct object_meta meta = meta_of(file);
+    file->publish_result = file_publish(&file->object, &meta.conditions, file->turn != NULL, &error);
+    if (file->publish_result == PUBLISH_FAILED)
+        kept_error_set(&file->error, &error);
 }
 
 static void published(struct file_call *call);
@@ -377,8 +411,22 @@ static void begin_publishing(struct file_sink *file)
 
 static void turn_came(struct task *task)
 {
-    struct file_sink *file = container_of(task, struct file_sink, turn.task);
-    begin_publishing(file);
+    begin_publishing(container_of(task, struct own_turn, turn.task)->file);
+}
+
+static void take_turn(struct file_sink *file)
+{
+    file->turn = account_alloc(ACCOUNT_STORE, sizeof *file->turn);
+    if (file->turn == NULL) {
+        fail_call(file, -ENOMEM, "The object could not be published");
+        file->publish_result = PUBLISH_FAILED;
+        published(&file->call);
+        return;
+    }
+    file->turn->file = file;
+    file->turn->turn.task.run = turn_came;
+    if (turn_take(file->call.store->turns, file->call.loop, &file->turn->turn, file->object.key))
+        begin_publishing(file);
 }
 
 /* It is visible, or can't be; told soon, for this may be inside of the call on us. */
@@ -386,11 +434,10 @@ static void published(struct file_call *call)
 {
     struct file_sink *file = file_sink_of_call(call);
     if (file->publish_result == PUBLISH_NEEDS_TURN) {
-        if (turn_take(call->store->turns, call->loop, &file->turn, file->object.key))
-            begin_publishing(file);
+        take_turn(file);
         return;
     }
-    turn_pass(call->store->turns, &file->turn);
+    pass_turn(file);
     bool is_done = file->publish_result == PUBLISH_DONE;
     if (file->state == SINK_LEAVING && is_done) { /* its client has gone, the object stays */
         file_close(&file->object.file);
@@ -440,7 +487,7 @@ static size_t sink_size(const struct object_meta *meta)
 size_t file_floor(struct store *store, const struct object_meta *meta)
 {
     (void)store;
-    return sink_size(meta);
+    return sink_size(meta) + sizeof(struct conditions) + sizeof(struct digests) + sizeof(struct own_turn);
 }
 
 static struct span keep_text(char **at, struct span text)
@@ -459,30 +506,45 @@ static void keep_meta(struct file_sink *file, const struct object_meta *meta)
     file->object.key = at;
     memcpy(at, meta->key, strlen(meta->key) + 1);
     at += strlen(meta->key) + 1;
-    file->conditions.if_match = keep_text(&at, meta->conditions.if_match);
-    file->conditions.if_none_match = keep_text(&at, meta->conditions.if_none_match);
-    file->conditions.if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
+    if (file->conditions != NULL) {
+        file->conditions->if_match = keep_text(&at, meta->conditions.if_match);
+        file->conditions->if_none_match = keep_text(&at, meta->conditions.if_none_match);
+        file->conditions->if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
+    }
     file->is_size_known = meta->is_size_known;
     file->known_size = meta->size;
     file->object.content_type = keep_text(&at, meta->content_type);
     file->object.content_encoding = keep_text(&at, meta->content_encoding);
 }
 
-bool file_upload_stream(struct store *opened_store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
-                        size_t *credit_out, struct error *error)
+static struct file_sink *alloc_sink(const struct object_meta *meta)
 {
-    struct file_store *store = container_of(opened_store, struct file_store, store);
     size_t size = sink_size(meta);
     struct file_sink *file = account_alloc(ACCOUNT_STORE, size);
     if (file == NULL)
-        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+        return NULL;
     file->size = size;
+    const struct conditions *sent = &meta->conditions;
+    if (sent->if_match.at == NULL && sent->if_none_match.at == NULL && sent->if_unmodified_since.at == NULL)
+        return file;
+    file->conditions = account_alloc(ACCOUNT_STORE, sizeof *file->conditions);
+    if (file->conditions == NULL)
+        account_free(ACCOUNT_STORE, &file, size);
+    return file;
+}
+
+bool file_upload_stream(struct store *opened_store, struct loop *loop, const struct object_meta *meta,
+                        struct sink **sink_out, size_t *credit_out, struct error *error)
+{
+    struct file_store *store = container_of(opened_store, struct file_store, store);
+    struct file_sink *file = alloc_sink(meta);
+    if (file == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
     file->sink.ops = &sink_ops;
     file->call.store = file->object.store = store;
     file->call.loop = loop;
     file->object.file = -1;
     file->told.run = tell_task;
-    file->turn.task.run = turn_came;
     keep_meta(file, meta);
     handle_open(loop, &file->handle, HANDLE_SINK, meta->owner);
     *sink_out = &file->sink;
@@ -490,6 +552,7 @@ bool file_upload_stream(struct store *opened_store, struct loop *loop, const str
     if (!file_call_run(&file->call, open_file, opened, PLACE_BY_SPEED))
         return true;
     if (file->has_failed) {
+        kept_error_take(&file->error, error);
         free_sink(file);
         return false;
     }

@@ -1,8 +1,8 @@
 /* The store that takes, checks and forgets: for measuring the road without a disk. */
+#include "base/base64.h"
 #include "core/account.h"
 #include "core/handles.h"
 #include "core/random.h"
-#include "base/base64.h"
 #include "store/store.h"
 
 enum { CREDIT = LOOP_BLOCK_SIZE };
@@ -42,9 +42,8 @@ static void null_tell(struct task *task)
     struct null_sink *null = container_of(task, struct null_sink, told);
     struct source *source = null->sink.source;
     bool is_published = null->state == NULL_PUBLISHING;
-    struct outcome outcome = {.kind = is_published ? OUTCOME_PUBLISHED : OUTCOME_STAGED,
-                              .digests = null->digests,
-                              .size = null->size};
+    struct outcome outcome = {
+        .kind = is_published ? OUTCOME_PUBLISHED : OUTCOME_STAGED, .digests = null->digests, .size = null->size};
     if (is_published) {
         uint8_t version[16];
         random_bytes(version, sizeof version);
@@ -83,8 +82,8 @@ static struct reserve *null_keeps(struct sink *sink)
 
 static const struct sink_ops sink_ops = {null_push, null_finish, null_publish, null_abort, null_keeps};
 
-static bool null_upload_stream(struct store *store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
-                               size_t *credit_out, struct error *error)
+static bool null_upload_stream(struct store *store, struct loop *loop, const struct object_meta *meta,
+                               struct sink **sink_out, size_t *credit_out, struct error *error)
 {
     (void)store;
     struct current_object nothing = {0};

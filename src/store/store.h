@@ -10,8 +10,8 @@
 
 #include "base/conditions.h"
 #include "flow/flow.h"
+#include "flow/reader.h"
 
-struct socket;
 struct store;
 
 enum { CONTENT_TYPE_MAX = 255, CONTENT_ENCODING_MAX = 63 };
@@ -31,28 +31,10 @@ struct object_meta {
 struct object_status {
     uint64_t size;
     int64_t modified_ms;
-    char etag[VERSION_SIZE + 2]; /* the version in quotes */
+    char etag[VERSION_SIZE + 2];             /* the version in quotes */
     char content_type[CONTENT_TYPE_MAX + 1]; /* empty: none */
     char content_encoding[CONTENT_ENCODING_MAX + 1];
     struct digests digests;
-};
-
-/* Bytes of one object on their way out. */
-struct reader;
-struct reader_user {
-    void (*ready)(struct reader_user *user); /* send again */
-};
-enum { READER_WAITS = -0x10000 };
-struct reader_ops {
-    /* Sends up to `length` bytes from `offset` on: how many, -EAGAIN when the socket takes no more now, READER_WAITS when
-     * the store has to fetch first (user->ready follows), another negative errno when it is over; 0 when the object has
-     * become shorter. */
-    long (*send)(struct reader *reader, struct socket *socket, uint64_t offset, size_t length);
-    void (*close)(struct reader *reader); /* gone for the caller at once */
-};
-struct reader {
-    const struct reader_ops *ops;
-    struct reader_user *user;
 };
 
 enum call_kind { CALL_READ, CALL_STATUS, CALL_REMOVE, CALL_PROBE };
@@ -63,8 +45,8 @@ struct store_call {
     struct error error;          /* none: it went well */
     enum verdict verdict;        /* read and status: what the conditions mean; nothing is opened unless PROCEED */
     struct object_status status; /* read, status */
-    struct reader *reader;       /* read: the caller's to close; its user is the caller's to set before the first send */
-    void *pending;               /* the store's, while it is under way */
+    struct reader *reader; /* read: the caller's to close; its user is the caller's to set before the first send */
+    void *pending;         /* the store's, while it is under way */
 };
 
 struct store_ops {
@@ -73,15 +55,15 @@ struct store_ops {
 
     /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)). False: an
      * error, found at once. The sink's source is set by who takes it, before anything else happens. */
-    bool (*upload_stream)(struct store *store, struct loop *loop, const struct object_meta *meta, struct sink **sink_out,
-                          size_t *credit_out, struct error *error);
+    bool (*upload_stream)(struct store *store, struct loop *loop, const struct object_meta *meta,
+                          struct sink **sink_out, size_t *credit_out, struct error *error);
 
     /* Bytes that one upload has to hold at most, beside its caller's; part of its ticket. */
     size_t (*floor)(struct store *store, const struct object_meta *meta);
 
     /* Opens the object for reading (CALL_READ), or only looks (CALL_STATUS), when the conditions of a GET allow it. */
-    bool (*read)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions, bool only_looks,
-                 struct store_call *call);
+    bool (*read)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
+                 bool only_looks, struct store_call *call);
 
     /* Removes the object, when the conditions allow it. NOT_FOUND, PRECONDITION_FAILED. */
     bool (*remove)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
@@ -103,10 +85,11 @@ struct store_terms {
     struct loop **loops;
     unsigned loop_count;
     bool is_durable;
-    uint64_t min_free;        /* file: free bytes that have to be left */
-    unsigned reserve_blocks;  /* for each loop: blocks that a store may need when it has to keep bytes */
+    uint64_t min_free;       /* file: free bytes that have to be left */
+    unsigned reserve_blocks; /* for each loop: blocks that a store may need when it has to keep bytes */
 };
 
-bool store_file_open(const char *folder, const struct store_terms *terms, struct store **store_out, struct error *error);
+bool store_file_open(const char *folder, const struct store_terms *terms, struct store **store_out,
+                     struct error *error);
 bool store_null_open(const struct store_terms *terms, struct store **store_out, struct error *error);
 void store_close(struct store **store);

@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -11,6 +10,7 @@
 
 #include "base/span.h"
 #include "core/account.h"
+#include "core/address.h"
 #include "core/real/loop.h"
 #include "core/socket.h"
 
@@ -25,41 +25,6 @@ struct listener {
     int fd;
     bool is_paused;
 };
-
-static const char unix_scheme[] = "unix:";
-
-/* `[v6]:PORT` or `HOST:PORT` into its two parts; false when it is neither. */
-static bool split(const char *address, char *host, size_t size, const char **port_out)
-{
-    struct span text = span_of(address);
-    const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) || strlen(colon + 1) > 5 ||
-        atoi(colon + 1) > 65535)
-        return false;
-    struct span name = span_from(address, (size_t)(colon - address));
-    if (text.at[0] == '[') {
-        if (name.length < 3 || name.at[name.length - 1] != ']')
-            return false;
-        name = span_from(name.at + 1, name.length - 2);
-    } else if (memchr(name.at, ':', name.length) != NULL) {
-        return false; /* IPv6 without its brackets */
-    }
-    *port_out = colon + 1;
-    return name.length > 0 && span_copy(name, host, size);
-}
-
-bool address_is_loopback(const char *address)
-{
-    char host[256];
-    const char *port;
-    if (strncmp(address, unix_scheme, sizeof unix_scheme - 1) == 0)
-        return true;
-    if (!split(address, host, sizeof host, &port))
-        return false;
-    struct in_addr v4; /* a name such as 127.example.org can mean anything */
-    bool is_v4 = inet_pton(AF_INET, host, &v4) == 1;
-    return (is_v4 && ntohl(v4.s_addr) >> 24 == 127) || strcmp(host, "::1") == 0 || strcmp(host, "localhost") == 0;
-}
 
 /* A socket file on which nobody listens was left behind by a process that was killed. */
 static int bind_unix(int fd, struct sockaddr_un *path)
@@ -115,7 +80,7 @@ static int listen_tcp(const char *address, char *name_out)
 {
     char host[256];
     const char *port;
-    if (!split(address, host, sizeof host, &port))
+    if (!address_split(address, host, sizeof host, &port))
         return -EINVAL;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *where;
     if (getaddrinfo(host, port, &hints, &where) != 0)
@@ -181,8 +146,8 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
                   char *name_out)
 {
     struct sockaddr_un path = {0};
-    bool is_unix = strncmp(address, unix_scheme, sizeof unix_scheme - 1) == 0;
-    int fd = is_unix ? listen_unix(address + sizeof unix_scheme - 1, &path, name_out) : listen_tcp(address, name_out);
+    const char *file;
+    int fd = address_unix_path(address, &file) ? listen_unix(file, &path, name_out) : listen_tcp(address, name_out);
     if (fd < 0)
         return fd;
     struct listener *listener = account_alloc(ACCOUNT_LOOP, sizeof *listener);

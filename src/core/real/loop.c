@@ -195,7 +195,8 @@ bool loop_open(struct loop **loop_out, unsigned index)
     list_init(&loop->soon);
     list_init(&loop->inbox);
     /* Touched from the start: every loop will need it, and the first upload costs no page faults. */
-    loop->block = mmap(NULL, LOOP_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    loop->block =
+        mmap(NULL, LOOP_BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (loop->block == MAP_FAILED || !open_handles(loop)) {
         if (loop->block != MAP_FAILED)
             munmap(loop->block, LOOP_BLOCK_SIZE);

@@ -17,9 +17,9 @@ struct loop {
     void *signal_owner;
     unsigned ends;
     struct wheel wheel;
-    uint64_t alarm_ms;      /* when the alarm is set for; UINT64_MAX: it is not */
-    struct task soon;       /* heads of circular lists */
-    struct task inbox;      /* under the lock */
+    uint64_t alarm_ms; /* when the alarm is set for; UINT64_MAX: it is not */
+    struct task soon;  /* heads of circular lists */
+    struct task inbox; /* under the lock */
     pthread_mutex_t lock;
     uint8_t *block;
     unsigned index;
