@@ -124,3 +124,14 @@ bool span_to_u64(struct span text, unsigned long long *value_out)
     *value_out = value;
     return true;
 }
+
+struct span span_keep(char **at, struct span text)
+{
+    if (text.at == NULL)
+        return text;
+    struct span kept = span_from(*at, text.length);
+    memcpy(*at, text.at, text.length);
+    (*at)[text.length] = '\0';
+    *at += text.length + 1;
+    return kept;
+}

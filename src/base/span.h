@@ -44,5 +44,9 @@ bool span_next_element(struct span *rest, struct span *element_out);
 /* Copies `text` and a zero into `out`, which holds `size` bytes; false, and an empty string, when it does not fit. */
 bool span_copy(struct span text, char *out, size_t size);
 
+/* Copies `text` and a zero to `*at`, moves `*at` behind them, and gives the copy; nothing for a span without text (`at`
+ * NULL). For those who keep several texts in one allocation: a text takes its length and one byte more. */
+struct span span_keep(char **at, struct span text);
+
 /* Decimal digits only, at least one, no sign, no blanks; false also when it exceeds 2^64 - 1. */
 bool span_to_u64(struct span text, unsigned long long *value_out);

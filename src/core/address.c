@@ -1,7 +1,6 @@
 #include "core/address.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/span.h"
@@ -17,8 +16,8 @@ bool address_split(const char *address, char *host, size_t size, const char **po
 {
     struct span text = span_of(address);
     const char *colon = strrchr(address, ':');
-    if (colon == NULL || colon[1] == '\0' || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-        strlen(colon + 1) > 5 || atoi(colon + 1) > 65535)
+    unsigned long long port;
+    if (colon == NULL || strlen(colon + 1) > 5 || !span_to_u64(span_of(colon + 1), &port) || port > 65535)
         return false;
     struct span name = span_from(address, (size_t)(colon - address));
     if (text.at[0] == '[') {

@@ -21,6 +21,7 @@ struct h1 {
     void *saved;         /* what is kept of an unfinished head or of trailers */
     size_t saved_size;
     uint16_t head_fields, head_bytes; /* used up by the head: trailers count with it */
+    enum error_code refused;          /* NONE: nothing was yet */
 };
 
 /* ---- what llhttp tells ---- */
@@ -206,6 +207,7 @@ static bool check_trailers(struct h1 *h1);
 static enum h1_event refused(struct h1 *h1)
 {
     forget_saved(h1);
+    h1->refused = h1->now->head->error.code;
     return H1_REFUSED;
 }
 
@@ -251,6 +253,11 @@ enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, s
                        struct span *body_out)
 {
     struct parsing now = {.head = head};
+    *taken_out = 0;
+    if (h1->refused != ERROR_NONE) {
+        error_set(&head->error, h1->refused, "What came before was refused.");
+        return H1_REFUSED;
+    }
     h1->now = &now;
     enter_head(h1, head);
     enum h1_event event = parse(h1, (const char *)bytes, length, taken_out);

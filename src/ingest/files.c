@@ -181,21 +181,12 @@ static const struct exchange_ops ops = {drop_room, drop_body, ignore_end, fetch_
 
 /* ---- beginning ---- */
 
-static struct span keep_text(char **at, struct span text)
-{
-    if (text.at == NULL)
-        return text;
-    memcpy(*at, text.at, text.length);
-    *at += text.length;
-    return span_from(*at - text.length, text.length);
-}
-
 static struct fetch *open_fetch(const struct request *request, const char *key)
 {
     struct span range = {NULL, 0}, if_range = {NULL, 0};
     request_find(request, "range", &range);
     request_find(request, "if-range", &if_range);
-    size_t size = sizeof(struct fetch) + strlen(key) + 1 + range.length + if_range.length;
+    size_t size = sizeof(struct fetch) + strlen(key) + 1 + range.length + 1 + if_range.length + 1;
     struct fetch *fetch = account_alloc(ACCOUNT_REQUEST, size);
     if (fetch == NULL)
         return NULL;
@@ -203,11 +194,10 @@ static struct fetch *open_fetch(const struct request *request, const char *key)
     fetch->exchange.ops = &ops;
     fetch->call.done = answered_later;
     char *at = fetch->text;
-    fetch->key = strcpy(at, key);
-    at += strlen(key) + 1;
+    fetch->key = span_keep(&at, span_of(key)).at;
     if (request->method == METHOD_GET)
-        fetch->range = keep_text(&at, range);
-    fetch->if_range = keep_text(&at, if_range);
+        fetch->range = span_keep(&at, range);
+    fetch->if_range = span_keep(&at, if_range);
     return fetch;
 }
 

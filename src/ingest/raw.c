@@ -1,4 +1,5 @@
 /* PUT /files/{key}: the body of the request is the object. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/account.h"
@@ -11,9 +12,9 @@ struct raw {
     struct digests *claimed; /* NULL: nothing was claimed yet */
     unsigned kinds;          /* digests that are taken, so that a trailer can be compared */
     unsigned shown;          /* digests that the answer shows */
-    bool has_content_type;
     size_t allocated;
-    const char *base_url, *key, *content_type;
+    const char *base_url, *key;
+    struct span content_type;
     char text[];
 };
 
@@ -34,8 +35,8 @@ static void answer_stored(struct raw *raw, const struct outcome *outcome)
 {
     struct answer answer;
     struct json json;
-    char url[OBJECT_URL_SIZE], etag[VERSION_SIZE + 2] = "\"";
-    strcat(strcat(etag, outcome->version), "\"");
+    char url[OBJECT_URL_SIZE], etag[VERSION_SIZE + 2];
+    snprintf(etag, sizeof etag, "\"%s\"", outcome->version);
     object_url(raw->base_url, raw->key, url);
     answer_begin(&answer, outcome->has_replaced ? 200 : 201);
     if (!outcome->has_replaced)
@@ -43,9 +44,7 @@ static void answer_stored(struct raw *raw, const struct outcome *outcome)
     answer_field(&answer, "ETag", span_of(etag));
     answer_json_begin(&answer, &json);
     json_object_begin(&json);
-    object_describe(&json, raw->key, url, outcome->size,
-                    raw->has_content_type ? span_of(raw->content_type) : (struct span){NULL, 0}, &outcome->digests,
-                    raw->shown);
+    object_describe(&json, raw->key, url, outcome->size, raw->content_type, &outcome->digests, raw->shown);
     json_object_end(&json);
     answer_json_end(&answer, &json, "application/json");
     conn_answer(raw->exchange.conn, &answer);
@@ -195,14 +194,9 @@ static struct raw *open_raw(const char *base_url, const char *key, struct span c
     raw->exchange.ops = &ops;
     raw->user = (struct upload_user){raw_ready, raw_ended};
     char *at = raw->text;
-    raw->base_url = strcpy(at, base_url);
-    at += strlen(base_url) + 1;
-    raw->key = strcpy(at, key);
-    at += strlen(key) + 1;
-    raw->content_type = at;
-    raw->has_content_type = content_type.at != NULL;
-    if (content_type.at != NULL)
-        memcpy(at, content_type.at, content_type.length);
+    raw->base_url = span_keep(&at, span_of(base_url)).at;
+    raw->key = span_keep(&at, span_of(key)).at;
+    raw->content_type = span_keep(&at, content_type);
     if (claimed->known == 0)
         return raw;
     raw->claimed = account_alloc(ACCOUNT_REQUEST, sizeof *claimed);
@@ -214,47 +208,46 @@ static struct raw *open_raw(const char *base_url, const char *key, struct span c
     return raw;
 }
 
-/* Reads all that the head says; the conditions' values may be joined in `joined`. */
-static bool read_head(struct conn *conn, const struct request *request, struct span path, char *key, char *base_url,
-                      char (*joined)[FIELDS_SIZE_MAX], struct upload_terms *terms, struct digests *claimed,
-                      unsigned *shown, struct error *error)
+/* What the head of a PUT says. Lives as long as its request. */
+struct put {
+    struct upload_terms terms;
+    struct digests claimed;
+    unsigned shown;
+    char key[KEY_MAX + 1], base_url[BASE_URL_SIZE];
+    char if_match[FIELDS_SIZE_MAX], if_none_match[FIELDS_SIZE_MAX]; /* where several fields are joined */
+};
+
+static bool read_put(struct conn *conn, const struct request *request, struct span path, struct put *put,
+                     struct error *error)
 {
-    if (!key_from_path(path, key, error) || !read_query(request, shown, error) ||
-        !read_metadata(request, &terms->meta, error) || !read_digests(request, terms, claimed, error))
+    struct object_meta *meta = &put->terms.meta;
+    if (!key_from_path(path, put->key, error) || !read_query(request, &put->shown, error) ||
+        !read_metadata(request, meta, error) || !read_digests(request, &put->terms, &put->claimed, error))
         return false;
-    if (!conn_base_url(conn, request, base_url))
+    if (!conn_base_url(conn, request, put->base_url))
         return error_set(error, ERROR_INVALID_HOST, "Host is longer than 300 bytes.");
-    terms->kinds |= *shown;
-    terms->meta.key = key;
-    terms->meta.conditions.if_match = request_join(request, "if-match", joined[0]);
-    terms->meta.conditions.if_none_match = request_join(request, "if-none-match", joined[1]);
-    request_find(request, "if-unmodified-since", &terms->meta.conditions.if_unmodified_since);
-    terms->meta.owner = conn_handle(conn);
-    terms->request_id = conn_request_id(conn);
+    put->terms.kinds |= put->shown;
+    meta->conditions.if_match = request_join(request, "if-match", put->if_match);
+    meta->conditions.if_none_match = request_join(request, "if-none-match", put->if_none_match);
+    request_find(request, "if-unmodified-since", &meta->conditions.if_unmodified_since);
+    meta->owner = conn_handle(conn);
+    put->terms.request_id = conn_request_id(conn);
     return true;
 }
 
-void raw_begin(struct conn *conn, const struct request *request, struct span path)
+static void begin_upload(struct conn *conn, struct put *put)
 {
-    char key[KEY_MAX + 1], base_url[BASE_URL_SIZE], joined[2][FIELDS_SIZE_MAX];
-    struct upload_terms terms = {0};
-    struct digests claimed = {0};
-    unsigned shown;
     struct error error;
-    if (!read_head(conn, request, path, key, base_url, joined, &terms, &claimed, &shown, &error)) {
-        conn_answer_error(conn, &error);
-        return;
-    }
-    struct raw *raw = open_raw(base_url, key, terms.meta.content_type, &claimed);
+    struct raw *raw = open_raw(put->base_url, put->key, put->terms.meta.content_type, &put->claimed);
     if (raw == NULL) {
         error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
         conn_answer_error(conn, &error);
         return;
     }
-    terms.meta.key = raw->key;
-    raw->kinds = terms.kinds;
-    raw->shown = shown;
-    if (!upload_open(&ingest_of(conn)->intake, &terms, &raw->user, &raw->upload, &error)) {
+    put->terms.meta.key = raw->key;
+    raw->kinds = put->terms.kinds;
+    raw->shown = put->shown;
+    if (!upload_open(&ingest_of(conn)->intake, &put->terms, &raw->user, &raw->upload, &error)) {
         conn_answer_error(conn, &error);
         free_raw(raw);
         return;
@@ -262,4 +255,15 @@ void raw_begin(struct conn *conn, const struct request *request, struct span pat
     conn_take(conn, &raw->exchange);
     if (upload_is_open(raw->upload))
         conn_continue(conn);
+}
+
+void raw_begin(struct conn *conn, const struct request *request, struct span path)
+{
+    struct put put; /* large: only what is used is touched */
+    struct error error;
+    memset(&put, 0, offsetof(struct put, key));
+    if (read_put(conn, request, path, &put, &error))
+        begin_upload(conn, &put);
+    else
+        conn_answer_error(conn, &error);
 }

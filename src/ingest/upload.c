@@ -156,16 +156,6 @@ static void ticket_came(struct task *task)
         upload->user->ready(upload->user);
 }
 
-static struct span keep_text(char **at, struct span text)
-{
-    if (text.at == NULL)
-        return text;
-    memcpy(*at, text.at, text.length);
-    (*at)[text.length] = '\0';
-    *at += text.length + 1;
-    return span_from(*at - text.length - 1, text.length);
-}
-
 static bool keep_waiting(struct upload *upload, const struct upload_terms *terms, struct error *error)
 {
     const struct object_meta *meta = &terms->meta;
@@ -180,11 +170,11 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
     waiting->kinds = terms->kinds;
     waiting->meta = *meta;
     waiting->meta.key = upload->key;
-    waiting->meta.content_type = keep_text(&at, meta->content_type);
-    waiting->meta.content_encoding = keep_text(&at, meta->content_encoding);
-    waiting->meta.conditions.if_match = keep_text(&at, sent->if_match);
-    waiting->meta.conditions.if_none_match = keep_text(&at, sent->if_none_match);
-    waiting->meta.conditions.if_unmodified_since = keep_text(&at, sent->if_unmodified_since);
+    waiting->meta.content_type = span_keep(&at, meta->content_type);
+    waiting->meta.content_encoding = span_keep(&at, meta->content_encoding);
+    waiting->meta.conditions.if_match = span_keep(&at, sent->if_match);
+    waiting->meta.conditions.if_none_match = span_keep(&at, sent->if_none_match);
+    waiting->meta.conditions.if_unmodified_since = span_keep(&at, sent->if_unmodified_since);
     upload->waiting = waiting;
     return true;
 }

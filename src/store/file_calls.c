@@ -24,19 +24,10 @@ static struct question *question_of(struct file_call *call)
     return container_of(call, struct question, call);
 }
 
-static struct span keep_text(char **at, struct span text)
-{
-    if (text.at == NULL)
-        return text;
-    memcpy(*at, text.at, text.length);
-    *at += text.length;
-    return span_from(*at - text.length, text.length);
-}
-
 static size_t question_size(const char *key, const struct conditions *conditions)
 {
     return sizeof(struct question) + strlen(key) + 1 + conditions->if_match.length + conditions->if_none_match.length +
-           conditions->if_modified_since.length + conditions->if_unmodified_since.length;
+           conditions->if_modified_since.length + conditions->if_unmodified_since.length + 4;
 }
 
 static struct question *ask(struct store *opened_store, struct loop *loop, const char *key,
@@ -54,12 +45,11 @@ static struct question *ask(struct store *opened_store, struct loop *loop, const
     question->file = -1;
     question->size = size;
     char *at = question->text;
-    memcpy(at, key, strlen(key) + 1);
-    at += strlen(key) + 1;
-    question->conditions.if_match = keep_text(&at, conditions->if_match);
-    question->conditions.if_none_match = keep_text(&at, conditions->if_none_match);
-    question->conditions.if_modified_since = keep_text(&at, conditions->if_modified_since);
-    question->conditions.if_unmodified_since = keep_text(&at, conditions->if_unmodified_since);
+    span_keep(&at, span_of(key));
+    question->conditions.if_match = span_keep(&at, conditions->if_match);
+    question->conditions.if_none_match = span_keep(&at, conditions->if_none_match);
+    question->conditions.if_modified_since = span_keep(&at, conditions->if_modified_since);
+    question->conditions.if_unmodified_since = span_keep(&at, conditions->if_unmodified_since);
     asked->pending = question;
     return question;
 }

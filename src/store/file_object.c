@@ -106,7 +106,7 @@ static int write_meta(struct file_store *store, int file, const char *record, si
 static int keep_in_meta(struct file_object *object, char *record, size_t used, size_t size)
 {
     struct file_store *store = object->store;
-    struct file_status status;
+    struct file_status status = {0};
     int result = file_set_modified(object->file, clock_wall_ms() * 1000000);
     if (result == 0)
         result = file_status(object->file, &status);

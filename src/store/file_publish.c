@@ -109,7 +109,7 @@ static bool look(struct file_store *store, const char *key, struct object_status
 static bool judge(struct file_store *store, const char *key, const struct conditions *conditions, uint64_t *inode,
                   struct error *error)
 {
-    struct object_status status;
+    struct object_status status = {0};
     struct error why = {0};
     bool exists = look(store, key, &status, inode, &why);
     if (!exists && why.code != ERROR_NOT_FOUND) {

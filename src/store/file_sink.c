@@ -481,7 +481,7 @@ static size_t sink_size(const struct object_meta *meta)
     const struct conditions *conditions = &meta->conditions;
     return sizeof(struct file_sink) + strlen(meta->key) + 1 + conditions->if_match.length +
            conditions->if_none_match.length + conditions->if_unmodified_since.length + meta->content_type.length +
-           meta->content_encoding.length;
+           meta->content_encoding.length + 5;
 }
 
 size_t file_floor(struct store *store, const struct object_meta *meta)
@@ -490,31 +490,19 @@ size_t file_floor(struct store *store, const struct object_meta *meta)
     return sink_size(meta) + sizeof(struct conditions) + sizeof(struct digests) + sizeof(struct own_turn);
 }
 
-static struct span keep_text(char **at, struct span text)
-{
-    if (text.at == NULL)
-        return text;
-    memcpy(*at, text.at, text.length);
-    struct span kept = span_from(*at, text.length);
-    *at += text.length;
-    return kept;
-}
-
 static void keep_meta(struct file_sink *file, const struct object_meta *meta)
 {
     char *at = file->text;
-    file->object.key = at;
-    memcpy(at, meta->key, strlen(meta->key) + 1);
-    at += strlen(meta->key) + 1;
+    file->object.key = span_keep(&at, span_of(meta->key)).at;
     if (file->conditions != NULL) {
-        file->conditions->if_match = keep_text(&at, meta->conditions.if_match);
-        file->conditions->if_none_match = keep_text(&at, meta->conditions.if_none_match);
-        file->conditions->if_unmodified_since = keep_text(&at, meta->conditions.if_unmodified_since);
+        file->conditions->if_match = span_keep(&at, meta->conditions.if_match);
+        file->conditions->if_none_match = span_keep(&at, meta->conditions.if_none_match);
+        file->conditions->if_unmodified_since = span_keep(&at, meta->conditions.if_unmodified_since);
     }
     file->is_size_known = meta->is_size_known;
     file->known_size = meta->size;
-    file->object.content_type = keep_text(&at, meta->content_type);
-    file->object.content_encoding = keep_text(&at, meta->content_encoding);
+    file->object.content_type = span_keep(&at, meta->content_type);
+    file->object.content_encoding = span_keep(&at, meta->content_encoding);
 }
 
 static struct file_sink *alloc_sink(const struct object_meta *meta)

@@ -82,7 +82,8 @@ static inline void transcript_head(struct transcript *transcript)
     h1_request(transcript->h1, &transcript->head, fields, &request);
     assert(request.field_count <= FIELDS_MAX && request.fields == fields);
     assert(request.has_body == (request.is_chunked || request.content_length > 0));
-    assert(h1_body_left(transcript->h1) == (request.is_chunked ? UINT64_MAX : request.content_length));
+    if (h1_body_left(transcript->h1) != (request.is_chunked ? UINT64_MAX : request.content_length))
+        transcript_say(transcript, "TWO LENGTHS ");
     transcript_write(transcript, request.method_name);
     transcript_say(transcript, " ");
     transcript_write(transcript, request.target.path);
