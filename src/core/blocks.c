@@ -89,25 +89,6 @@ struct block *block_take(struct reserve *reserve, struct block_waiter *waiter)
     return block;
 }
 
-void block_forget(struct reserve *reserve, struct block_waiter *waiter)
-{
-    loop_cancel(reserve->loop, &waiter->task);
-    if (!waiter->is_waiting)
-        return;
-    struct block_waiter **link = &reserve->first;
-    while (*link != waiter)
-        link = &(*link)->next;
-    *link = waiter->next;
-    if (waiter->next == NULL)
-        reserve->last = link;
-    waiter->is_waiting = false;
-}
-
-void block_hold(struct block *block)
-{
-    block->holds++;
-}
-
 /* The first in the queue is told; when another was quicker to take the block it asks again and waits again. */
 static void tell_first(struct reserve *reserve)
 {
@@ -119,6 +100,31 @@ static void tell_first(struct reserve *reserve)
         reserve->last = &reserve->first;
     waiter->is_waiting = false;
     loop_soon(reserve->loop, &waiter->task);
+}
+
+/* Whoever was told that a block is there, and leaves without having asked, leaves it to the next. */
+void block_forget(struct reserve *reserve, struct block_waiter *waiter)
+{
+    bool was_told = waiter->task.next != NULL;
+    loop_cancel(reserve->loop, &waiter->task);
+    if (was_told && reserve->free != NULL)
+        tell_first(reserve);
+    if (!waiter->is_waiting)
+        return;
+    struct block_waiter **link = &reserve->first;
+    while (*link != waiter) {
+        assert(*link != NULL); /* who waits is in the queue */
+        link = &(*link)->next;
+    }
+    *link = waiter->next;
+    if (waiter->next == NULL)
+        reserve->last = link;
+    waiter->is_waiting = false;
+}
+
+void block_hold(struct block *block)
+{
+    block->holds++;
 }
 
 void block_release(struct block **block)

@@ -120,9 +120,9 @@ void ticket_return(struct budget *budget, struct ticket *ticket)
 {
     if (ticket->bytes == 0)
         return;
-    uint64_t bytes = ticket->bytes;
-    ticket->bytes = 0;
     pthread_mutex_lock(&budget->lock);
+    uint64_t bytes = ticket->bytes; /* while it waits, whoever serves the queue reads it */
+    ticket->bytes = 0;
     bool was_waiting = ticket->is_waiting;
     if (was_waiting) {
         queue_leave(budget, ticket);

@@ -54,7 +54,8 @@ bool turn_take(struct turns *turns, struct loop *loop, struct turn *turn, const 
     turn->next = NULL;
     struct queue *queue = &turns->queues[turn->queue];
     pthread_mutex_lock(&turns->lock);
-    if (!queue->is_held) {
+    bool is_mine = !queue->is_held;
+    if (is_mine) {
         queue->is_held = turn->is_held = true;
     } else {
         turn->is_waiting = true;
@@ -62,7 +63,7 @@ bool turn_take(struct turns *turns, struct loop *loop, struct turn *turn, const 
         queue->last = &turn->next;
     }
     pthread_mutex_unlock(&turns->lock);
-    return turn->is_held;
+    return is_mine; /* and not turn->is_held: from here on another loop may pass it to us, and then tells */
 }
 
 static void pass_on(struct queue *queue)

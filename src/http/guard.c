@@ -24,6 +24,8 @@ static bool check_lines(const struct guard *guard, unsigned char byte, struct er
         return refuse(error, "a line that does not end in CR LF");
     if (guard->last == '\n' && (byte == ' ' || byte == '\t'))
         return refuse(error, "a folded or indented line");
+    if (guard->last == '\n' && byte == ':')
+        return refuse(error, "a field without a name");
     if ((byte < ' ' && byte != '\r' && byte != '\n' && byte != '\t') || byte == 0x7f)
         return refuse(error, "a control character in a line");
     return true;
@@ -37,7 +39,51 @@ static bool check_before(struct guard *guard, unsigned char byte, struct error *
         guard->has_skipped_line = byte == '\n';
         return true;
     }
-    guard->place = GUARD_HEAD;
+    guard->place = GUARD_LINE;
+    return true;
+}
+
+/* Two who count blanks differently would see two targets; and other protocols have request lines too. */
+static bool check_line(struct guard *guard, unsigned char byte, struct error *error)
+{
+    static const unsigned char protocol[] = "HTTP/", version[] = "HTTP/1.";
+    if (byte == '\n')
+        guard->place = GUARD_HEAD;
+    if (byte == '\r' || byte == '\n')
+        return true;
+    if (byte == ' ') {
+        if (guard->last <= ' ' || ++guard->words > 2)
+            return refuse(error, "a request line that is not three words with one blank between them");
+        return true;
+    }
+    if (guard->words == 1 && ++guard->target > TARGET_SIZE_MAX)
+        return error_set(error, ERROR_TARGET_TOO_LONG,
+                         "The request target is longer than %d bytes; send a shorter one.", TARGET_SIZE_MAX);
+    if (guard->words < 2)
+        return true;
+    unsigned letter = guard->letters++;
+    if (letter < sizeof protocol - 1 && byte != protocol[letter])
+        return refuse(error, "a request line of another protocol");
+    if (letter < sizeof version - 1 ? byte != version[letter]
+                                    : letter > sizeof version - 1 || (byte != '0' && byte != '1'))
+        return error_set(error, ERROR_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
+    return true;
+}
+
+/* Each field is its line, with its end; trailers count with the head. */
+static bool check_field(struct guard *guard, unsigned char byte, struct error *error)
+{
+    if (byte == '\r' || byte == '\n')
+        return true;
+    if (guard->last == '\n') {
+        if (++guard->fields > FIELDS_MAX)
+            return error_set(error, ERROR_HEADERS_TOO_LARGE, "There are more than %d header fields; send fewer.",
+                             FIELDS_MAX);
+        guard->size += 2;
+    }
+    if (++guard->size > FIELDS_SIZE_MAX)
+        return error_set(error, ERROR_HEADERS_TOO_LARGE,
+                         "The header fields are larger than %d bytes together; send fewer.", FIELDS_SIZE_MAX);
     return true;
 }
 
@@ -67,6 +113,22 @@ static bool check_chunk(struct guard *guard, unsigned char byte, struct error *e
     return true;
 }
 
+static bool check_place(struct guard *guard, unsigned char byte, struct error *error)
+{
+    switch ((enum guard_place)guard->place) {
+    case GUARD_BEFORE:
+        return true;
+    case GUARD_LINE:
+        return check_line(guard, byte, error);
+    case GUARD_CHUNK:
+        return check_chunk(guard, byte, error);
+    case GUARD_HEAD:
+    case GUARD_TRAILER:
+        return check_field(guard, byte, error);
+    }
+    return true;
+}
+
 bool guard_check(struct guard *guard, struct span bytes, struct error *error)
 {
     for (size_t i = 0; i < bytes.length; i++) {
@@ -75,7 +137,7 @@ bool guard_check(struct guard *guard, struct span bytes, struct error *error)
             return false;
         if (guard->place == GUARD_BEFORE && !check_before(guard, byte, error))
             return false;
-        if (guard->place == GUARD_CHUNK && !check_chunk(guard, byte, error))
+        if (!check_place(guard, byte, error))
             return false;
         guard->last = byte;
     }

@@ -157,13 +157,20 @@ static bool save_head(struct h1 *h1)
 
 /* ---- reading ---- */
 
+static bool set_method(struct h1 *h1, struct request *request, struct error *error);
+
 static bool refuse_llhttp(struct h1 *h1)
 {
     struct error *error = &h1->now->head->error;
     switch (llhttp_get_errno(&h1->parser)) {
     case HPE_INVALID_METHOD:
         return error_set(error, ERROR_UNKNOWN_METHOD, "The request method is not one that is known here.");
+    case HPE_INVALID_CONSTANT: /* where the third word begins: a method of another protocol, or none */
+        if (!set_method(h1, &(struct request){0}, error))
+            return false;
+        return error_set(error, ERROR_MALFORMED_REQUEST, "The request is not valid HTTP.");
     case HPE_INVALID_VERSION:
+    case HPE_PAUSED_H2_UPGRADE: /* HTTP/2's preface */
         return error_set(error, ERROR_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
     default:
         return error_set(error, ERROR_MALFORMED_REQUEST, "The request is not valid HTTP: %s.",
@@ -217,6 +224,9 @@ static bool parse_step(struct h1 *h1, const char *at, size_t length, size_t *tak
     size_t lines;
     bool is_fine = run_llhttp(h1, at, length, taken_out, &lines);
     struct error own = h1->now->head->error; /* a limit that was passed */
+    llhttp_errno_t theirs = llhttp_get_errno(&h1->parser);
+    if ((theirs == HPE_INVALID_METHOD || theirs == HPE_INVALID_VERSION) && lines < length)
+        lines++; /* the byte that llhttp stumbled over: the guard may know better what is wrong with it */
     if (!guard_check(&h1->guard, span_from(at, lines), &h1->now->head->error))
         return false;
     h1->now->head->error = own;
@@ -260,7 +270,7 @@ enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, s
     }
     h1->now = &now;
     enter_head(h1, head);
-    enum h1_event event = parse(h1, (const char *)bytes, length, taken_out);
+    enum h1_event event = parse(h1, bytes == NULL ? "" : (const char *)bytes, length, taken_out);
     *body_out = now.body;
     h1->now = NULL;
     return event;
@@ -307,7 +317,6 @@ static bool set_framing(const struct h1 *h1, struct request *request, struct err
 {
     struct span length, coding;
     unsigned lengths = request_count(request, "content-length"), codings = request_count(request, "transfer-encoding");
-    (void)h1;
     if (lengths > 0 && codings > 0)
         return error_set(error, ERROR_MALFORMED_REQUEST, "The request has both Content-Length and Transfer-Encoding.");
     if (lengths > 1)
@@ -319,6 +328,8 @@ static bool set_framing(const struct h1 *h1, struct request *request, struct err
         if (codings > 1 || !span_equal_nocase(coding, span_of("chunked")))
             return error_set(error, ERROR_UNKNOWN_TRANSFER_CODING,
                              "Only `Transfer-Encoding: chunked` is taken, alone.");
+        if ((h1->parser.flags & F_CHUNKED) == 0) /* llhttp reads it otherwise */
+            return error_set(error, ERROR_MALFORMED_REQUEST, "Transfer-Encoding can't be read.");
         request->is_chunked = request->has_body = true;
         return true;
     }
@@ -469,7 +480,7 @@ uint64_t h1_body_left(const struct h1 *h1)
 size_t h1_read_limit(const struct h1 *h1, size_t beyond, size_t most)
 {
     uint64_t limit = h1->parser.content_length;
-    if ((h1->parser.flags & F_CHUNKED) != 0)
+    if ((h1->parser.flags & F_CHUNKED) != 0 && limit < most) /* a chunk may say that it has 2^64 - 1 bytes */
         limit += beyond;
     return limit < most ? (size_t)limit : most;
 }

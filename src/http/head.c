@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-enum { AROUND_FIELD = 4 }; /* the colon, a blank and the line's end */
+enum { AROUND_FIELD = 3 }; /* the colon and the line's end; blanks are counted by the guard */
 
 void head_clear(struct head *head, unsigned count, unsigned bytes)
 {

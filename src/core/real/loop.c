@@ -163,6 +163,8 @@ static void open_inbox(uv_async_t *wake)
 
 void timer_start(struct loop *loop, struct timer *timer, uint64_t milliseconds)
 {
+    if (milliseconds == 0)
+        milliseconds = 1; /* a timer that starts itself anew must not be due again in the same round */
     wheel_add(&loop->wheel, timer, uv_now(&loop->uv) + milliseconds);
     set_alarm(loop, timer->due_tick * WHEEL_TICK_MS);
 }
