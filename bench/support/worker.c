@@ -77,7 +77,7 @@ void worker_begin(struct worker *worker, struct client *client, const char *meth
         .method = method,
         .path = path,
         .host = plan->target.host,
-        .size = plan->size,
+        .size = plan->mode->downloads ? 0 : plan->size,
         .chunk = plan->chunk,
     };
     worker_hear(worker, client, client_begin(client, plan, &head, drips));

@@ -102,6 +102,12 @@ static void tell_first(struct reserve *reserve)
     loop_soon(reserve->loop, &waiter->task);
 }
 
+void reserve_pass_on(struct reserve *reserve)
+{
+    if (reserve->free != NULL)
+        tell_first(reserve);
+}
+
 /* Whoever was told that a block is there, and leaves without having asked, leaves it to the next. */
 void block_forget(struct reserve *reserve, struct block_waiter *waiter)
 {

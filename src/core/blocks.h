@@ -39,6 +39,10 @@ struct block_waiter {
 bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_out);
 void reserve_close(struct reserve **reserve); /* all blocks must be home */
 
+/* Whoever was told that a block may be there calls this when it has asked, or did not need one any more: what is still free
+ * goes to the next in line. Without it the line would stand still behind one who was told and took nothing. */
+void reserve_pass_on(struct reserve *reserve);
+
 /* A block with one hold, or NULL: then `waiter` is run (by loop_soon) when one is free, first come first served. */
 struct block *block_take(struct reserve *reserve, struct block_waiter *waiter);
 void block_forget(struct reserve *reserve, struct block_waiter *waiter); /* no longer waits; fine when it does not */

@@ -121,7 +121,9 @@ static void done(struct pipe_user *user, const struct outcome *outcome)
 static void block_came(struct task *task)
 {
     struct upload *upload = container_of(container_of(task, struct block_waiter, task), struct upload, waiter);
-    upload->user->ready(upload->user);
+    struct reserve *reserve = upload->waiting_at;
+    upload->user->ready(upload->user); /* the upload may be gone now, the store's reserve is not */
+    reserve_pass_on(reserve);
 }
 
 /* ---- beginning ---- */
