@@ -171,21 +171,37 @@ static bool put_name(struct record *record, const char *name, size_t value_lengt
 /* Bytes of a client must not be able to forge lines or move the cursor: anything odd is written as JSON has it. */
 static bool is_plain(struct span value)
 {
-    for (size_t i = 0; i < value.length; i++)
-        if (value.at[i] <= ' ' || value.at[i] == '"' || value.at[i] == '\\' || value.at[i] == '=' ||
-            value.at[i] == 0x7f)
+    for (size_t i = 0; i < value.length; i++) {
+        unsigned char byte = (unsigned char)value.at[i];
+        if (byte <= ' ' || byte == '"' || byte == '\\' || byte == '=' || byte >= 0x7f)
             return false;
+    }
     return value.length > 0;
+}
+
+/* JSON leaves U+007F to U+009F as they are, but a terminal may take them for commands (ECMA-48 5.3). */
+static void blot_controls(unsigned char *at, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0)
+            at[i] = at[i + 1] = '?';
+        else if (at[i] == 0x7f)
+            at[i] = '?';
+    }
 }
 
 void log_text(struct record *record, const char *name, struct span value)
 {
     if (!put_name(record, name, value.length))
         return;
-    if (record->is_json || !is_plain(value))
-        put_json_string(record, value);
-    else
+    if (!record->is_json && is_plain(value)) {
         put(record, value.at, value.length);
+        return;
+    }
+    size_t before = record->used;
+    put_json_string(record, value);
+    if (!record->is_json)
+        blot_controls((unsigned char *)record->bytes + before, record->used - before);
 }
 
 void log_number(struct record *record, const char *name, uint64_t value)

@@ -15,7 +15,7 @@ static void run(struct transcript *transcript, const uint8_t *pieces, size_t cou
     assert(goes_on);
     for (size_t at = 0, i = 0; goes_on && at < size; i++) {
         size_t length = count == 0 ? size : pieces[i % count];
-        if (i % 256 == 255 && length == 0)
+        if (i % 4 == 3 && length == 0)
             length = 1; /* so that it ends */
         if (length > size - at)
             length = size - at;

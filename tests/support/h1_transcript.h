@@ -8,6 +8,7 @@
 
 #undef NDEBUG
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,6 +136,14 @@ static inline void transcript_refused(struct transcript *transcript)
     assert(h1_saved(transcript->h1) == 0);
 }
 
+/* What was there of the text, and all else: so a byte that was not kept is seen when it is used. */
+static inline void transcript_spoil(struct head *head)
+{
+    memset(head->text, GARBAGE, head->used < HEAD_TEXT_MAX ? head->used : HEAD_TEXT_MAX);
+    memset(head, GARBAGE, offsetof(struct head, text));
+    memset(&head->error, GARBAGE, sizeof head->error);
+}
+
 /* The next bytes, from a copy that ends where they end. False once they are refused. */
 static inline bool transcript_feed(struct transcript *transcript, const void *bytes, size_t length)
 {
@@ -169,7 +178,7 @@ static inline bool transcript_feed(struct transcript *transcript, const void *by
             transcript_end(transcript);
         else if (event == H1_REFUSED && !is_refused)
             transcript_refused(transcript);
-        memset(&transcript->head, GARBAGE, sizeof transcript->head);
+        transcript_spoil(&transcript->head);
     } while (event != H1_MORE && event != H1_REFUSED);
     assert(event == H1_REFUSED || at == length);
     free(copy);

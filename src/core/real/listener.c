@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,7 +27,14 @@ struct listener {
     bool is_paused;
 };
 
-/* A socket file on which nobody listens was left behind by a process that was killed. */
+static bool is_socket(const char *path)
+{
+    struct stat stat;
+    return lstat(path, &stat) == 0 && S_ISSOCK(stat.st_mode);
+}
+
+/* A socket file on which nobody listens was left behind by a process that was killed. Any other file refuses connections
+ * too, but is not ours to remove. */
 static int bind_unix(int fd, struct sockaddr_un *path)
 {
     if (bind(fd, (struct sockaddr *)path, sizeof *path) == 0)
@@ -36,7 +44,7 @@ static int bind_unix(int fd, struct sockaddr_un *path)
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int answer = connect(probe, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : errno;
     close(probe);
-    if (answer != ECONNREFUSED || unlink(path->sun_path) != 0)
+    if (answer != ECONNREFUSED || !is_socket(path->sun_path) || unlink(path->sun_path) != 0)
         return -EADDRINUSE;
     return bind(fd, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : -errno;
 }
@@ -154,6 +162,8 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
     if (listener == NULL || uv_poll_init(&loop->uv, &listener->poll, fd) != 0) {
         account_free(ACCOUNT_LOOP, &listener, sizeof *listener);
         close(fd);
+        if (path.sun_path[0] != '\0')
+            unlink(path.sun_path);
         return -ENOMEM;
     }
     listener->loop = loop;
