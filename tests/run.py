@@ -232,7 +232,7 @@ def integration_step(patterns):
             show_failure("integration", output)
         return result
 
-    return Step("integration", ["build-release"], [Task(name, None) for name in files], check)
+    return Step("integration", ["build-release", "build-dev"], [Task(name, None) for name in files], check)
 
 
 def read_junit(report, name, status):

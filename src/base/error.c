@@ -70,8 +70,8 @@ bool error_set_errno(struct error *error, int errno_value, const char *doing)
     const char *description = strerrordesc_np(errno_value);
     enum error_code code = code_of_errno(errno_value);
     if (description == NULL)
-        return error_set(error, code, "%s: error %d", doing, errno_value);
-    return error_set(error, code, "%s: %s", doing, description);
+        return error_set(error, code, "%s: error %d.", doing, errno_value);
+    return error_set(error, code, "%s: %s.", doing, description);
 }
 
 int error_status(enum error_code code)

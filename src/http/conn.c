@@ -338,6 +338,7 @@ static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, s
     size_t taken;
     enum h1_event event = h1_parse(conn->h1, conn->http->head, bytes, length, &taken, &body);
     *used_out = taken;
+    conn->unparsed = (uint32_t)(length - taken);
     switch (event) {
     case H1_MORE:
         if (conn->state == CONN_IDLE && !h1_is_idle(conn->h1))
@@ -380,7 +381,10 @@ static size_t feed(struct conn *conn, const uint8_t *bytes, size_t length)
         size_t part = length - at < allowed ? length - at : allowed, used;
         if (conn->state == CONN_BODY && allowed == 0)
             part = 0;
-        if (!parse_some(conn, bytes + at, part, &used))
+        conn->is_parsing = true;
+        bool is_fine = parse_some(conn, bytes + at, part, &used);
+        conn->is_parsing = false;
+        if (!is_fine)
             return 0;
         at += used;
     }
@@ -404,19 +408,11 @@ static void watch(struct conn *conn)
 {
     if (conn->state != CONN_BODY)
         return; /* the other states watch what they need from their beginning on */
-    struct room room;
-    if (conn->pending == NULL && allowance(conn, &room) > 0)
+    struct exchange *exchange = conn->exchange;
+    if (conn->pending == NULL && exchange != NULL && exchange->ops->awaits(exchange))
         wait_to_read(conn);
     else
         wait_unread(conn);
-}
-
-void conn_resume(struct conn *conn)
-{
-    if (conn->state != CONN_BODY || conn->exchange == NULL)
-        return;
-    conn_feed_pending(conn);
-    watch(conn);
 }
 
 /* ---- reading ---- */
@@ -449,8 +445,10 @@ static void read_body(struct conn *conn)
     size_t limit = h1_read_limit(conn->h1, PENDING_MAX, allowed < LOOP_BLOCK_SIZE ? allowed : LOOP_BLOCK_SIZE);
     uint8_t *to = room.at != NULL ? room.at : loop_block(conn->http->loop);
     long got = socket_read(conn->socket, to, limit);
-    if (got == -EAGAIN)
+    if (got == -EAGAIN) {
+        watch(conn);
         return;
+    }
     if (got <= 0) {
         read_failed(conn, got);
         return;
@@ -458,6 +456,18 @@ static void read_body(struct conn *conn)
     touch(conn);
     size_t left = feed(conn, to, (size_t)got);
     if (keep_pending(conn, to + got - left, left))
+        watch(conn);
+}
+
+/* Room that was waited for is used at once: until something lies in it, it would only be kept from others. */
+void conn_resume(struct conn *conn)
+{
+    if (conn->state != CONN_BODY || conn->exchange == NULL)
+        return;
+    conn_feed_pending(conn);
+    if (conn->state == CONN_BODY && conn->exchange != NULL && conn->pending == NULL)
+        read_body(conn);
+    else
         watch(conn);
 }
 

@@ -24,6 +24,8 @@ struct room {
 
 struct exchange_ops {
     void (*room)(struct exchange *exchange, struct room *room_out);
+    /* Nothing is here to be read: room that was given and is not used goes back. Whether bytes are wanted. */
+    bool (*awaits)(struct exchange *exchange);
     void (*body)(struct exchange *exchange, const uint8_t *bytes,
                  size_t length); /* never more than there was room for */
     void (*body_end)(struct exchange *exchange, const struct field *trailers, unsigned count);

@@ -122,26 +122,25 @@ static void log_request(struct conn *conn)
 
 /* ---- sending ---- */
 
-/* What the socket did not take is kept; false when the connection has ended over it. */
-static bool keep_rest(struct conn *conn, const struct iovec *parts, int count, size_t sent)
+/* What the socket did not take is kept. Without memory for it the connection is broken, and ends when whoever is still using
+ * it has returned. */
+static void keep_rest(struct conn *conn, const struct iovec *parts, int count, size_t sent)
 {
     size_t length = 0;
     for (int i = 0; i < count; i++)
         length += parts[i].iov_len;
     if (sent == length)
-        return true;
+        return;
     conn->out = account_alloc(ACCOUNT_REQUEST, length);
-    if (conn->out == NULL) {
-        conn_reset(conn, NULL);
-        return false;
-    }
+    conn->is_broken = conn->out == NULL;
+    if (conn->is_broken)
+        return;
     conn->out_end = 0;
     for (int i = 0; i < count; i++) {
         memcpy(conn->out + conn->out_end, parts[i].iov_base, parts[i].iov_len);
         conn->out_end += (uint32_t)parts[i].iov_len;
     }
     conn->out_at = (uint32_t)sent;
-    return true;
 }
 
 static struct iovec part_of(struct span text)
@@ -227,10 +226,11 @@ static void take_reader(struct conn *conn, const struct answer *answer)
 /* A body that has not come whole, and is not here to be passed over, ends the connection. */
 static void decide_on_keeping(struct conn *conn)
 {
+    conn->keeps_alive = conn->keeps_alive && !conn->http->is_draining;
     if (conn->is_body_whole || !conn->keeps_alive)
         return;
     uint64_t left = conn->is_begun ? h1_body_left(conn->h1) : UINT64_MAX;
-    uint64_t here = conn->pending_end - conn->pending_at;
+    uint64_t here = conn->is_parsing ? conn->unparsed : conn->pending_end - conn->pending_at;
     if (left > here || conn->wants_continue)
         conn->keeps_alive = left == 0;
 }
@@ -257,8 +257,8 @@ void conn_answer(struct conn *conn, struct answer *answer)
     log_request(conn);
     conn_set_state(conn, CONN_SENDING);
     socket_watch(conn->socket, 0);
-    if (keep_rest(conn, parts, 4, sent > 0 ? (size_t)sent : 0))
-        loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
+    keep_rest(conn, parts, 4, sent > 0 ? (size_t)sent : 0);
+    loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
 }
 
 void conn_answer_error(struct conn *conn, const struct error *error)
@@ -344,5 +344,9 @@ void conn_send_some(struct conn *conn)
 
 void conn_go_on(struct task *task)
 {
-    conn_send_some(container_of(task, struct conn, again));
+    struct conn *conn = container_of(task, struct conn, again);
+    if (conn->is_broken)
+        conn_reset(conn, NULL);
+    else
+        conn_send_some(conn);
 }

@@ -48,7 +48,8 @@ struct conn {
     uint64_t since_ms; /* when what the client is waited for began, or last went on */
     uint64_t linger_left;
     uint32_t pending_at, pending_end, out_at, out_end;
-    int status; /* of the answer, for the log */
+    uint32_t unparsed; /* bytes behind what is being parsed now: they will be pending */
+    int status;        /* of the answer, for the log */
     uint8_t state;
     bool is_begun;    /* the request has been begun and not answered */
     bool is_answered; /* its answer was given */
@@ -58,6 +59,8 @@ struct conn {
     bool wants_continue;
     bool is_waiting; /* it is we who don't read: the clock stands still */
     bool is_http_1_0;
+    bool is_broken;  /* its answer can't be sent whole */
+    bool is_parsing; /* `unparsed` counts, and what is pending does not */
 };
 
 enum { PENDING_MAX = 16 * 1024 }; /* also the most that is read while a head is expected */

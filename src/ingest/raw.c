@@ -83,6 +83,11 @@ static void raw_room(struct exchange *exchange, struct room *room_out)
     room_out->length = upload_room(raw->upload, &room_out->at);
 }
 
+static bool raw_awaits(struct exchange *exchange)
+{
+    return upload_awaits(raw_of(exchange)->upload);
+}
+
 static void raw_body(struct exchange *exchange, const uint8_t *bytes, size_t length)
 {
     upload_push(raw_of(exchange)->upload, bytes, length);
@@ -121,7 +126,7 @@ static void raw_gone(struct exchange *exchange, const struct error *why)
     free_raw(raw);
 }
 
-static const struct exchange_ops ops = {raw_room, raw_body, raw_body_end, raw_gone};
+static const struct exchange_ops ops = {raw_room, raw_awaits, raw_body, raw_body_end, raw_gone};
 
 /* ---- the head ---- */
 

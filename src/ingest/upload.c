@@ -96,16 +96,21 @@ void upload_abort(struct upload **upload_pointer, const struct error *why)
 
 /* ---- what the flow tells ---- */
 
+/* What was written, or not read into, needs its block no more: an idle client holds none. */
+static void release_idle_block(struct upload *upload)
+{
+    if (upload->tail == NULL || upload->tail->holds > 1)
+        return;
+    block_release(&upload->tail);
+    upload->tail_used = 0;
+}
+
 static void granted(struct pipe_user *user)
 {
     struct upload *upload = container_of(user, struct upload, pipe_user);
     if (upload->state == UPLOAD_OPENING)
         upload->state = UPLOAD_OPEN;
-    /* What was written needs its block no more: an idle client holds none. */
-    if (upload->tail != NULL && upload->tail->holds == 1) {
-        block_release(&upload->tail);
-        upload->tail_used = 0;
-    }
+    release_idle_block(upload);
     upload->user->ready(upload->user);
 }
 
@@ -247,6 +252,12 @@ size_t upload_room(struct upload *upload, uint8_t **at_out)
     *at_out = upload->tail->bytes + upload->tail_used;
     size_t left = BLOCK_SIZE - upload->tail_used;
     return left < upload->pipe.credit ? left : upload->pipe.credit;
+}
+
+bool upload_awaits(struct upload *upload)
+{
+    release_idle_block(upload);
+    return upload->state == UPLOAD_OPEN && upload->pipe.credit > 0;
 }
 
 void upload_push(struct upload *upload, const uint8_t *bytes, size_t length)

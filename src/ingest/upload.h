@@ -42,6 +42,9 @@ bool upload_is_open(const struct upload *upload); /* bytes can be taken, or soon
 /* Where the next bytes may be read to, and how many: NULL means anywhere; 0 bytes means not now, `ready` follows. */
 size_t upload_room(struct upload *upload, uint8_t **at_out);
 
+/* Nothing is here to be read: room that was given and is not used goes back. Whether bytes are wanted. */
+bool upload_awaits(struct upload *upload);
+
 /* Takes bytes: no more than upload_room said last. */
 void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
 

@@ -274,8 +274,9 @@ enum publish_result file_publish(struct file_object *object, const struct condit
         if (!judge(object->store, object->key, conditions, &inode, error))
             return PUBLISH_FAILED;
     }
+    bool replaces_any = has_turn && !has_conditions(conditions); /* also what came between looking and linking */
     int result = -ENOENT;
-    for (int tries = 0; tries < TRIES && result == -ENOENT; tries++)
+    for (int tries = 0; tries < TRIES && (result == -ENOENT || (result == -EEXIST && replaces_any)); tries++)
         result = publish_once(object, has_turn && !only_new);
     if (result == 0)
         return PUBLISH_DONE;

@@ -191,8 +191,8 @@ static void address_write(const struct sockaddr_storage *address, const char *un
 void socket_peer(struct socket *socket, char *out)
 {
     struct sockaddr_storage address = {.ss_family = AF_UNIX};
-    getpeername(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address});
-    address_write(&address, "unix", out);
+    bool is_there = getpeername(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address}) == 0;
+    address_write(&address, is_there ? "unix" : "gone", out);
 }
 
 void socket_name(struct socket *socket, char *out)

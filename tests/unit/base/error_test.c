@@ -102,11 +102,11 @@ static void system_errors_have_their_own_codes(void **state)
         enum error_code code;
         const char *detail;
     } cases[] = {
-        {ENOSPC, ERROR_STORAGE_FULL, "writing: No space left on device"},
-        {EDQUOT, ERROR_STORAGE_FULL, "writing: Disk quota exceeded"},
-        {ENOMEM, ERROR_OUT_OF_MEMORY, "writing: Cannot allocate memory"},
-        {EIO, ERROR_STORAGE_FAILED, "writing: Input/output error"},
-        {123456, ERROR_STORAGE_FAILED, "writing: error 123456"},
+        {ENOSPC, ERROR_STORAGE_FULL, "writing: No space left on device."},
+        {EDQUOT, ERROR_STORAGE_FULL, "writing: Disk quota exceeded."},
+        {ENOMEM, ERROR_OUT_OF_MEMORY, "writing: Cannot allocate memory."},
+        {EIO, ERROR_STORAGE_FAILED, "writing: Input/output error."},
+        {123456, ERROR_STORAGE_FAILED, "writing: error 123456."},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct error error;

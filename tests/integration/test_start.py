@@ -1,0 +1,160 @@
+"""What can't start says why in one sentence; --check, --print-config, --help."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from server import DEV_PROGRAM, PROGRAM, SANITIZERS, assert_no_report, command_of
+
+
+@pytest.fixture(params=['release', 'dev'])
+def run(request, tmp_path):
+    program = PROGRAM if request.param == 'release' else DEV_PROGRAM
+
+    def run_one(*words, environment=None, preexec=None, command='serve'):
+        ended = subprocess.run([*command_of(program), command, *map(str, words)], capture_output=True, text=True, timeout=20, cwd=tmp_path,
+                               env={**os.environ, **SANITIZERS, **(environment or {})}, preexec_fn=preexec)
+        assert_no_report(ended.stderr)
+        return ended
+
+    return run_one
+
+
+QUIET = ['--listen', '127.0.0.1:0', '--admin-listen', 'off']
+
+
+def assert_refused(ended, status, *words):
+    assert ended.returncode == status, ended
+    assert ended.stderr.startswith('penstock: ') and ended.stderr.endswith('.\n') and ended.stderr.count('\n') == 1, ended
+    assert ended.stdout == '' and all(word in ended.stderr for word in words), ended
+
+
+def test_an_address_in_use_is_said(run, start_release, tmp_path):
+    server = start_release('--listen', f'unix:{tmp_path}/s')
+    other = tmp_path / 'other'
+    for address in (f'127.0.0.1:{server.port}', f'unix:{tmp_path}/s'):
+        assert_refused(run('--listen', address, '--admin-listen', 'off', '--data-dir', other), 1, address, 'in use')
+    assert_refused(run('--listen', '127.0.0.1:0', '--admin-listen', f'127.0.0.1:{server.admin}', '--data-dir', other), 1, 'in use')
+    assert Path(f'{tmp_path}/s').is_socket()  # it is the other's, who still lives
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(f'{tmp_path}/s')
+    server.end([])
+
+
+def test_the_socket_of_a_dead_server_is_taken_over(start_release, tmp_path):
+    server = start_release('--listen', f'unix:{tmp_path}/s')
+    server.kill()
+    again = start_release('--listen', f'unix:{tmp_path}/s')
+    again.end([])
+
+
+def test_the_address_of_a_killed_server_is_free_at_once(start_release):
+    server = start_release()
+    with server.connect() as client:
+        client.sendall(b'GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n')
+        client.recv(1000)
+        port = server.port
+        server.kill()
+    again = start_release(listen=(f'127.0.0.1:{port}',))
+    assert again.port == port
+    again.end([])
+
+
+def test_a_data_folder_has_one_server(run, start_release, tmp_path):
+    server = start_release()
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'data'), 1, 'another penstock')
+    server.end([])
+
+
+def test_folders_that_can_not_be_used_are_said(run, tmp_path):
+    (tmp_path / 'file').write_text('')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'no/parent'), 1, 'no/parent', 'No such file')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'file'), 1, 'file', 'Not a directory')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--store', f'file://{tmp_path}/file'), 1, 'Not a directory')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--store', f'file://{tmp_path}/no/parent'), 1, 'No such file')
+    assert_refused(run('--listen', f'unix:{tmp_path}/no/s', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, 'No such file')
+    assert_refused(run('--listen', f'unix:{"x" * 200}', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 2)
+    made = run(*QUIET, '--data-dir', tmp_path / 'made', '--check')
+    assert made.returncode == 0 and (tmp_path / 'made').is_dir()
+
+
+def test_a_store_that_can_not_be_written_is_said(run, mount, tmp_path):
+    place = mount('tmpfs', 'size=1m')
+    subprocess.run(['mount', '-o', 'remount,ro', str(place)], check=True)
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--store', f'file://{place}'), 1, 'Read-only')
+    assert_refused(run(*QUIET, '--data-dir', place / 'd'), 1, 'Read-only')
+
+
+def test_a_folder_of_somebody_else_is_said():
+    if os.geteuid() != 0:
+        pytest.skip('only root can be somebody else')
+    with tempfile.TemporaryDirectory() as folder:  # a way to it that everybody may go
+        os.chmod(folder, 0o755)
+        for name in ('data', 'store'):
+            (Path(folder) / name).mkdir()
+        program = shutil.copy(PROGRAM, folder)
+        os.chown(f'{folder}/data', 65534, 65534)
+        ended = subprocess.run([program, 'serve', *QUIET, '--data-dir', f'{folder}/data', '--store', f'file://{folder}/store'], cwd=folder,
+                               capture_output=True, text=True, timeout=20, preexec_fn=lambda: os.setresuid(65534, 65534, 65534))
+        assert_refused(ended, 1, f'{folder}/store', 'Permission denied')
+
+
+@pytest.mark.parametrize('words, named', [
+    (['--memory-limit', 'lots'], '--memory-limit'), (['--memory-limit', '64MB'], '64MB'), (['--memory-limit', '1MiB'], '8MiB'),
+    (['--memory-limit=-1'], '--memory-limit'), (['--memory-limit', ''], '--memory-limit'), (['--memory-limit'], '--memory-limit'),
+    (['--frobnicate', '1'], '--frobnicate'), (['--memroy-limit', '64MiB'], '--memory-limit'), (['extra'], 'extra'),
+    (['--threads', '0'], '--threads'), (['--threads', '1000'], '--threads'), (['--threads', '2.5'], '2.5'),
+    (['--threads', '4', '--memory-limit', '8MiB'], '16MiB'), (['--durable', 'perhaps'], 'yes or no'), (['--idle-timeout', '10'], '--idle-timeout'),
+    (['--idle-timeout', '10d'], '10d'), (['--listen', 'nowhere'], 'nowhere'), (['--listen', '127.0.0.1:99999'], '99999'), (['--listen', ''], '--listen'),
+    (['--listen', '0.0.0.0:0'], 'allow-anonymous'), (['--listen', '[::]:0'], 'allow-anonymous'), (['--admin-listen', '0.0.0.0:0'], ''),
+    (['--store', 'ftp://x'], 'ftp://x'), (['--store', '/tmp/x'], '/tmp/x'), (['--store', 'file://relative'], 'relative'),
+    (['--config', '/nonexistent/file'], '/nonexistent/file'), (['--log-level', 'loud'], 'loud'), (['--max-connections', '0'], '--max-connections'),
+    (['--max-connections', '99999999'], '--max-connections')])
+def test_wrong_settings_are_said(run, tmp_path, words, named):
+    ended = run('--data-dir', tmp_path / 'd', *words)
+    assert_refused(ended, 2 if 'nonexistent' not in named else ended.returncode, named)
+    assert ended.returncode in (1, 2) and not (tmp_path / 'd').exists()
+
+
+def test_every_place_of_a_setting_counts(run, tmp_path):
+    config = tmp_path / 'penstock.conf'
+    config.write_text('# a comment\nmemory-limit = 32MiB  # half\nthreads=2\n\nlisten = 127.0.0.1:0\n')
+    printed = run('--print-config', '--config', config, environment={'PENSTOCK_MEMORY_LIMIT': '64MiB', 'PENSTOCK_DURABLE': 'no'}).stdout
+    assert 'memory-limit = 64MiB' in printed and 'threads = 2' in printed and 'durable = no' in printed and 'listen = 127.0.0.1:0' in printed
+    (tmp_path / 'again.conf').write_text(printed)
+    again = run('--print-config', '--config', tmp_path / 'again.conf')
+    assert again.returncode == 0 and 'memory-limit = 64MiB' in again.stdout
+    assert 'memory-limit = 16MiB' in run('--print-config', '--memory-limit', '16MiB', environment={'PENSTOCK_MEMORY_LIMIT': '64MiB'}).stdout
+    assert_refused(run(environment={'PENSTOCK_MEMORY_LIMT': '64MiB'}), 2, 'PENSTOCK_MEMORY_LIMT')
+    assert_refused(run('--memory-limit', '64MiB', environment={'PENSTOCK_MEMORY_LIMIT': '64MB'}), 2, 'PENSTOCK_MEMORY_LIMIT')
+    for content, named in (('memory-limit 64MiB\n', ':1'), ('threads = 1\nthreads = 2\n', ':2'), ('\n\nnonsense = 1\n', ':3'), ('config = x\n', ':1'),
+                           ('threads = \xff\n', ':1'), ('threads = 1' + ' ' * 5000 + '\n', ':1')):
+        config.write_bytes(content.encode('latin-1'))
+        assert_refused(run('--config', config), 2, named)
+
+
+def test_check_opens_everything_and_serves_nothing(run, start_release, tmp_path):
+    checked = run('--check', *QUIET, '--data-dir', tmp_path / 'd')
+    assert (checked.returncode, checked.stdout.strip()) == (0, 'ok'), checked
+    left = [path for path in (tmp_path / 'd').rglob('*') if path.is_file() and '.penstock' in path.parts]
+    assert left == []
+    server = start_release()
+    assert_refused(run('--check', '--listen', f'127.0.0.1:{server.port}', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, 'in use')
+    server.end([])
+
+
+def test_the_commands_say_what_they_are(run):
+    assert 'memory-limit' in run('--help').stdout
+    assert run(command='--version').stdout.startswith('penstock')
+    assert run(command='--help').returncode == 0
+    assert run(command='frobnicate').returncode == 2
+
+
+def test_an_address_for_everybody_can_be_allowed(start_release):
+    server = start_release('--allow-anonymous', listen=('127.0.0.1:0', '0.0.0.0:0'))
+    assert server.addresses[1].startswith('http://0.0.0.0:')
+    server.end([])
