@@ -36,7 +36,7 @@ static void help(FILE *to)
           "  penstock serve --data-dir /var/lib/penstock --memory-limit 64MiB\n"
           "  penstock serve --listen 0.0.0.0:8080 --allow-anonymous --store file:///srv/uploads\n"
           "  curl -T photo.jpg http://127.0.0.1:8080/files/photo.jpg\n"
-          "  curl -F document=@report.pdf http://127.0.0.1:8080/upload\n",
+          "  tar c photos | curl -T - http://127.0.0.1:8080/files/photos.tar\n",
           to);
     cli_help_exit_codes(to);
 }
