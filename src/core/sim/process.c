@@ -1,0 +1,29 @@
+#include "core/process.h"
+
+/* A machine of two cores without limits of memory, whatever the tests run on. */
+
+void process_begin(void)
+{
+}
+
+unsigned process_cores(void)
+{
+    return 2;
+}
+
+uint64_t process_memory_limit(void)
+{
+    return 0;
+}
+
+uint64_t process_descriptors(void)
+{
+    return 20000;
+}
+
+bool process_memory(struct process_memory *memory_out)
+{
+    const uint64_t mebibyte = 1024 * 1024;
+    *memory_out = (struct process_memory){.anonymous = 16 * mebibyte, .shared = 0, .resident = 24 * mebibyte};
+    return true;
+}
