@@ -52,8 +52,15 @@ long socket_send_file(struct socket *socket, int file, uint64_t offset, size_t l
 /* No more bytes from us: the peer reads the end after what was sent. */
 void socket_shut(struct socket *socket);
 
-/* The kernel's receive buffer, in bytes, as SO_RCVBUF has it. */
+/* What the kernel may keep of what the peer sends, as SO_RCVBUF has it: bytes of data, for which it allows itself about
+ * twice as much memory. 0: the kernel decides again, and lets it grow while the peer is fast and far away (SO_BUF_LOCK). */
 void socket_set_receive_buffer(struct socket *socket, int bytes);
+
+/* What the kernel holds for the socket now, both ways, with what keeping it costs (SO_MEMINFO). */
+size_t socket_memory(struct socket *socket);
+
+/* The shortest way to the peer and back that the kernel has seen (TCP_INFO), in microseconds; 0 when it has not. */
+uint32_t socket_round_trip_us(struct socket *socket);
 
 /* Holds answers back until a full segment can be sent, or lets go what was held (TCP_CORK). */
 void socket_cork(struct socket *socket, bool is_corked);

@@ -49,6 +49,9 @@ struct http {
     struct budget *heads; /* what unfinished heads and bytes read too early may take */
     struct conn *first;   /* all of them */
     unsigned count;
+    struct conn *measured;             /* the next one to be measured; NULL: the first */
+    _Atomic int64_t kernel_memory;     /* what sockets held when they were measured; any thread may read it */
+    int64_t kernel_share;              /* of what the kernel may hold for all of them */
     bool is_draining;                  /* no keep-alive any more */
     void (*closed)(struct http *http); /* a connection has ended */
     void *owner;                       /* app's */
@@ -58,6 +61,9 @@ struct http {
 
 /* Takes over an accepted descriptor. False when memory is short; it is closed then. */
 bool conn_open(struct http *http, const struct http_terms *terms, int fd);
+
+/* Asks the kernel what it holds for connections of this loop, for some of them at a time: a few times a second. */
+void http_measure(struct http *http);
 
 /* Idle connections end now, the others after their answer. */
 void http_drain(struct http *http);

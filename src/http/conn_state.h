@@ -1,4 +1,4 @@
-/* What conn.c (receiving) and conn_send.c (answering, ending) share. */
+/* What the files of a connection share: conn.c (its life), conn_read.c, conn_request.c, conn_send.c, conn_window.c. */
 #pragma once
 
 #include "http/conn.h"
@@ -11,6 +11,13 @@ enum conn_state {
     CONN_ANSWER,  /* the request is whole; its answer is awaited */
     CONN_SENDING, /* the answer is on its way */
     CONN_LINGER   /* answered and shut; what still comes is dropped */
+};
+
+/* How much the kernel may keep of what the client sends and nobody reads. */
+enum conn_window {
+    WINDOW_NARROW, /* until a body is being read: an unread client can park no more than 33 KiB */
+    WINDOW_WIDE,   /* of a body: a fast client is never waited for */
+    WINDOW_TUNED   /* of a body from afar: the kernel decides */
 };
 
 /* What is known of the request after its head: for answers and the log. */
@@ -48,9 +55,12 @@ struct conn {
     uint64_t since_ms; /* when what the client is waited for began, or last went on */
     uint64_t linger_left;
     uint32_t pending_at, pending_end, out_at, out_end;
-    uint32_t unparsed; /* bytes behind what is being parsed now: they will be pending */
-    int status;        /* of the answer, for the log */
+    uint32_t kernel_memory; /* as http_measure found it */
+    uint32_t window_left;   /* bytes of a body until its window is looked at again */
+    uint32_t unparsed;      /* bytes behind what is being parsed now: they will be pending */
+    int status;             /* of the answer, for the log */
     uint8_t state;
+    uint8_t window;   /* enum conn_window */
     bool is_begun;    /* the request has been begun and not answered */
     bool is_answered; /* its answer was given */
     bool keeps_alive;
@@ -65,32 +75,63 @@ struct conn {
 
 enum { PENDING_MAX = 16 * 1024 }; /* also the most that is read while a head is expected */
 
+/* ---- conn.c ---- */
+
 void conn_set_state(struct conn *conn, enum conn_state state);
+
+/* The client has sent something: the clock of its time-outs begins anew. */
+void conn_touch(struct conn *conn);
+
+/* Nothing is read now, and the clock stands still; only a client that goes away is noticed. And the opposite. */
+void conn_wait_unread(struct conn *conn);
+void conn_wait_to_read(struct conn *conn);
 
 /* Ends it now; the exchange hears that it is gone. */
 void conn_close(struct conn *conn, const struct error *why);
 void conn_reset(struct conn *conn, const struct error *why);
+void conn_tell_gone(struct conn *conn, const struct error *why); /* the exchange only */
 
-/* Gives a problem as the answer to what can't be read any further, and closes afterwards. */
-void conn_refuse(struct conn *conn, const struct error *why);
+/* ---- conn_read.c ---- */
 
-/* Keeps what answers and the log need of the request; NULL: it could not be read. False when memory is short. */
-bool conn_take_note(struct conn *conn, const struct request *request);
+void conn_read_head(struct conn *conn); /* CONN_IDLE, CONN_HEAD */
+void conn_read_body(struct conn *conn); /* CONN_BODY */
+void conn_drop(struct conn *conn);      /* CONN_LINGER: takes what comes and drops it */
 
-/* Takes what comes and drops it (CONN_LINGER). */
-void conn_drop(struct conn *conn);
-
-/* Sends what can be sent (CONN_SENDING). */
-void conn_send_some(struct conn *conn);
-
-/* conn.c: the next request, when the answer to this one has been sent. */
-void conn_next(struct conn *conn);
-
-/* conn.c: parses what is pending. */
+/* Parses what is pending, as far as it may be parsed; then conn_watch: watches what is missing. */
 void conn_feed_pending(struct conn *conn);
+void conn_watch(struct conn *conn);
 
 void conn_forget_pending(struct conn *conn);
 void conn_forget_head_wait(struct conn *conn);
 
-/* conn_send.c: goes on sending; the `run` of conn->again. */
+/* ---- conn_request.c ---- */
+
+/* A whole head was read. */
+void conn_begin_request(struct conn *conn);
+
+/* Gives a problem as the answer to what can't be read any further, and closes afterwards. */
+void conn_refuse(struct conn *conn, const struct error *why);
+
+/* The next request, when the answer to this one has been sent. */
+void conn_next(struct conn *conn);
+
+void conn_forget_note(struct conn *conn);
+
+/* ---- conn_send.c ---- */
+
+/* Sends what can be sent (CONN_SENDING). */
+void conn_send_some(struct conn *conn);
+
+/* The same; the `run` of conn->again. */
 void conn_go_on(struct task *task);
+
+/* ---- conn_window.c ---- */
+
+/* `got` bytes of a body have been read: whoever sends much may have more in the kernel, from afar still more. */
+void conn_widen(struct conn *conn, size_t got);
+
+/* Nothing is wanted of it any more but perhaps another request. */
+void conn_narrow(struct conn *conn);
+
+/* It is at its end. */
+void conn_forget_window(struct conn *conn);

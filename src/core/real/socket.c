@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "core/account.h"
 #include "core/real/loop.h"
+#include "core/real/tcp.h"
 
 struct socket {
     uv_poll_t poll;
@@ -164,7 +166,26 @@ void socket_shut(struct socket *socket)
 
 void socket_set_receive_buffer(struct socket *socket, int bytes)
 {
-    setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    if (bytes > 0)
+        setsockopt(socket->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+    else
+        setsockopt(socket->fd, SOL_SOCKET, SO_BUF_LOCK, &(int){0},
+                   sizeof(int)); /* Linux 5.14; else it stays as it is */
+}
+
+size_t socket_memory(struct socket *socket)
+{
+    uint32_t figures[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof figures;
+    if (getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, figures, &size) != 0)
+        return 0;
+    return (size_t)figures[SK_MEMINFO_RMEM_ALLOC] + figures[SK_MEMINFO_WMEM_QUEUED] + figures[SK_MEMINFO_FWD_ALLOC] +
+           figures[SK_MEMINFO_BACKLOG];
+}
+
+uint32_t socket_round_trip_us(struct socket *socket)
+{
+    return tcp_round_trip_us(socket->fd);
 }
 
 void socket_cork(struct socket *socket, bool is_corked)

@@ -7,7 +7,6 @@
 enum {
     FIRST_DESCRIPTOR = 1000000, /* far from those of files */
     FIRST_PORT = 50000,
-    WINDOW = 64 * 1024,
     SEGMENT = 1448,
     CORK_US = 200 * 1000 /* tcp(7): the ceiling on how long a part of a segment is held back */
 };
@@ -169,7 +168,7 @@ struct client *client_connect(const char *address)
     client->up_actor = (struct actor){.kind = "up", .ready_us = up_ready, .act = up_act};
     client->down_actor = (struct actor){.kind = "down", .ready_us = down_ready, .act = down_act};
     client->listener = listener;
-    client->window = WINDOW;
+    client->window = CLIENT_WINDOW;
     client->port = FIRST_PORT + next_port++ % 10000;
     span_copy(span_of(address), client->name, sizeof client->name);
     client->next = &clients;

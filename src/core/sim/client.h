@@ -46,7 +46,7 @@ struct client {
     char name[ADDRESS_SIZE]; /* the listener's */
 };
 
-enum { CLIENT_SEND_BUFFER = 128 * 1024 }; /* of `leaving` */
+enum { CLIENT_WINDOW = 64 * 1024, CLIENT_SEND_BUFFER = 128 * 1024 }; /* of `arrived`, at first; of `leaving` */
 
 /* The server's end: accepted with this descriptor; the connection with a descriptor (NULL); closed for good. */
 int client_accept(struct client *client);

@@ -19,6 +19,7 @@ struct machine_habits {
     unsigned slow_call;                           /* a file call takes 10 to 100 ms of the clock */
     unsigned file_error;                          /* a file call fails with EIO, ENOSPC or EDQUOT, as it may */
     unsigned reset;                               /* a connection is reset at a read or write */
+    unsigned round_trip_us;                       /* what socket_round_trip_us says */
     uint64_t disk_bytes;                          /* of the disk in all; 0: no limit */
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
     bool writes_need_threads;                     /* folder_system says so */

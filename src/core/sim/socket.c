@@ -171,7 +171,19 @@ size_t socket_pending(struct socket *socket)
 
 void socket_set_receive_buffer(struct socket *socket, int bytes)
 {
-    socket->client->window = bytes > WINDOW_LEAST ? (size_t)bytes : WINDOW_LEAST;
+    size_t window = bytes > 0 ? (size_t)bytes : CLIENT_WINDOW;
+    socket->client->window = window > WINDOW_LEAST ? window : WINDOW_LEAST;
+}
+
+size_t socket_memory(struct socket *socket)
+{
+    return socket->client->arrived.length + socket->client->leaving.length;
+}
+
+uint32_t socket_round_trip_us(struct socket *socket)
+{
+    loop_check(socket->loop, "socket_round_trip_us");
+    return machine_habits()->round_trip_us;
 }
 
 /* ---- writing ---- */
