@@ -158,8 +158,6 @@ void conn_next(struct conn *conn)
         conn_set_state(conn, CONN_LINGER);
         return;
     }
-    if (conn->window != WINDOW_NARROW)
-        conn_narrow(conn);
     conn_set_state(conn, CONN_IDLE);
     conn_feed_pending(conn);
     conn_watch(conn);

@@ -15,9 +15,9 @@ enum conn_state {
 
 /* How much the kernel may keep of what the client sends and nobody reads. */
 enum conn_window {
-    WINDOW_NARROW, /* until a body is being read: an unread client can park no more than 33 KiB */
-    WINDOW_WIDE,   /* of a body: a fast client is never waited for */
-    WINDOW_TUNED   /* of a body from afar: the kernel decides */
+    WINDOW_FIRST, /* as the kernel has it */
+    WINDOW_WIDE,  /* since its first large body: a fast client is never waited for */
+    WINDOW_TUNED  /* it is far away: the kernel decides again */
 };
 
 /* What is known of the request after its head: for answers and the log. */
@@ -129,9 +129,6 @@ void conn_go_on(struct task *task);
 
 /* `got` bytes of a body have been read: whoever sends much may have more in the kernel, from afar still more. */
 void conn_widen(struct conn *conn, size_t got);
-
-/* Nothing is wanted of it any more but perhaps another request. */
-void conn_narrow(struct conn *conn);
 
 /* It is at its end. */
 void conn_forget_window(struct conn *conn);
