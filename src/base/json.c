@@ -22,7 +22,7 @@ static bool make_room(struct json *json)
     return true;
 }
 
-static void put(struct json *json, struct span text)
+static void put_in_pieces(struct json *json, struct span text)
 {
     while (text.length > 0 && !json->has_overflowed && make_room(json)) {
         size_t room = json->size - json->used;
@@ -31,6 +31,14 @@ static void put(struct json *json, struct span text)
         json->used += count;
         text = span_from(text.at + count, text.length - count);
     }
+}
+
+static void put(struct json *json, struct span text)
+{
+    if (json->has_overflowed || text.length > json->size - json->used)
+        put_in_pieces(json, text);
+    else
+        json->used = (size_t)(span_put(json->buffer + json->used, text) - json->buffer);
 }
 
 /* Before each value and name; a value needs none after its name. */

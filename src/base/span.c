@@ -22,7 +22,7 @@ bool span_equal_nocase(struct span a, struct span b)
     if (a.length != b.length)
         return false;
     for (size_t i = 0; i < a.length; i++) {
-        if (ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
+        if (a.at[i] != b.at[i] && ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
             return false;
     }
     return true;
@@ -123,6 +123,13 @@ bool span_to_u64(struct span text, unsigned long long *value_out)
         return false;
     *value_out = value;
     return true;
+}
+
+char *span_put(char *at, struct span text)
+{
+    if (text.length > 0)
+        memcpy(at, text.at, text.length);
+    return at + text.length;
 }
 
 struct span span_keep(char **at, struct span text)

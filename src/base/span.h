@@ -44,6 +44,9 @@ bool span_next_element(struct span *rest, struct span *element_out);
 /* Copies `text` and a zero into `out`, which holds `size` bytes; false, and an empty string, when it does not fit. */
 bool span_copy(struct span text, char *out, size_t size);
 
+/* Copies `text` to `at`; where the next one goes. */
+char *span_put(char *at, struct span text);
+
 /* Copies `text` and a zero to `*at`, moves `*at` behind them, and gives the copy; nothing for a span without text (`at`
  * NULL). For those who keep several texts in one allocation: a text takes its length and one byte more. */
 struct span span_keep(char **at, struct span text);

@@ -23,10 +23,29 @@ static struct span without(struct span text, size_t count)
     return span_from(text.at + count, text.length - count);
 }
 
+static bool is_target_character(char c)
+{
+    switch (c) {
+    case '"':
+    case '#':
+    case '<':
+    case '>':
+    case '\\':
+    case '^':
+    case '`':
+    case '{':
+    case '|':
+    case '}':
+        return false;
+    default:
+        return c > ' ' && c <= '~';
+    }
+}
+
 static bool has_only_target_characters(struct span text)
 {
     for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] <= ' ' || text.at[i] > '~' || is_in(text.at[i], "\"<>\\^`{|}#"))
+        if (!is_target_character(text.at[i]))
             return false;
     }
     return true;

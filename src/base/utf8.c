@@ -3,10 +3,10 @@
 
 #include <stdint.h>
 
-size_t utf8_character(struct span text, bool *is_valid_out)
+size_t utf8_long_character(struct span text, bool *is_valid_out)
 {
     const uint8_t *at = (const uint8_t *)text.at;
-    size_t length = 1;
+    size_t length;
     uint8_t least = 0x80; /* what the second byte may be: RFC 3629 4 narrows it after four first bytes */
     uint8_t most = 0xBF;
 
@@ -20,7 +20,7 @@ size_t utf8_character(struct span text, bool *is_valid_out)
         length = 4;
         least = at[0] == 0xF0 ? 0x90 : 0x80; /* overlong */
         most = at[0] == 0xF4 ? 0x8F : 0xBF;  /* above U+10FFFF */
-    } else if (at[0] >= 0x80) {
+    } else {
         *is_valid_out = false;
         return 1;
     }

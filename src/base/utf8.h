@@ -7,7 +7,17 @@
 
 /* The length of the character at the front of `text`, which is not empty; or, where there is none, of the maximal
  * invalid sequence that one U+FFFD stands for (Unicode 3.9, as browsers do). */
-size_t utf8_character(struct span text, bool *is_valid_out);
+static inline size_t utf8_character(struct span text, bool *is_valid_out);
+
+size_t utf8_long_character(struct span text, bool *is_valid_out); /* the same, where the first byte is not ASCII */
+
+static inline size_t utf8_character(struct span text, bool *is_valid_out)
+{
+    if ((unsigned char)text.at[0] >= 0x80)
+        return utf8_long_character(text, is_valid_out);
+    *is_valid_out = true;
+    return 1;
+}
 
 bool utf8_is_valid(struct span text);
 

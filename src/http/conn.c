@@ -2,7 +2,6 @@
  * one request to the next, conn_send.c answers, conn_window.c bounds what the kernel holds. */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 
 #include "core/account.h"
 #include "http/conn_state.h"
@@ -68,9 +67,14 @@ static uint64_t time_out_of(const struct conn *conn)
     }
 }
 
-/* The timer is only looked at when it rings: a byte that came meanwhile moved `since_ms` and costs nothing else. */
+/* The timer is only looked at when it rings: a byte that came meanwhile moved `since_ms` and costs nothing else, and one that
+ * rings early enough is left as it is. */
 static void start_timer(struct conn *conn)
 {
+    uint64_t due_ms = loop_now_ms(conn->http->loop) + time_out_of(conn);
+    if (conn->rings_ms != 0 && conn->rings_ms <= due_ms)
+        return;
+    conn->rings_ms = due_ms;
     timer_start(conn->http->loop, &conn->timer, time_out_of(conn));
 }
 
@@ -138,14 +142,17 @@ static void timer_rang(struct timer *timer)
 {
     struct conn *conn = container_of(timer, struct conn, timer);
     uint64_t now = loop_now_ms(conn->http->loop), due = conn->since_ms + time_out_of(conn);
+    conn->rings_ms = 0;
     if (conn->state == CONN_ANSWER)
-        return;
-    if (conn->is_waiting)
+        return; /* the next state starts it */
+    if (conn->is_waiting) {
         start_timer(conn);
-    else if (now < due)
+    } else if (now < due) {
+        conn->rings_ms = due;
         timer_start(conn->http->loop, &conn->timer, due - now);
-    else
+    } else {
         timed_out(conn);
+    }
 }
 
 bool conn_has_whole_body(struct conn *conn)
@@ -285,6 +292,6 @@ bool conn_base_url(struct conn *conn, const struct request *request, char *out)
     }
     if (authority.length > 300)
         return false;
-    snprintf(out, 320, "http://%.*s", (int)authority.length, authority.at);
+    *span_put(span_put(out, span_of("http://")), authority) = '\0';
     return true;
 }

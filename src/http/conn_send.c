@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "http/conn_state.h"
 
-enum { FRONT_SIZE = 512 };
+enum { PARTS = 4, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
 
 /* ---- the log ---- */
 
@@ -73,12 +73,6 @@ static bool has_no_body(int status)
     return status == 204 || status == 304;
 }
 
-static char *put(char *at, struct span text)
-{
-    memcpy(at, text.at, text.length);
-    return at + text.length;
-}
-
 static char *put_number(char *at, uint64_t number)
 {
     char digits[20];
@@ -95,23 +89,23 @@ static char *put_number(char *at, uint64_t number)
 static size_t write_front(struct conn *conn, const struct answer *answer, char *front)
 {
     uint64_t length = answer->reader != NULL ? answer->length : answer->body.length;
-    char *at = put(front, span_of("HTTP/1.1 "));
+    char *at = span_put(front, span_of("HTTP/1.1 "));
     at = put_number(at, (uint64_t)answer->status);
-    at = put(at, span_of(" "));
-    at = put(at, span_of(status_phrase(answer->status)));
-    at = put(at, span_of("\r\nDate: "));
-    at = put(at, span_from(date_of(conn->http), HTTPTIME_SIZE - 1));
-    at = put(at, span_of("\r\nX-Request-Id: "));
-    at = put(at, span_of(conn_request_id(conn)));
+    at = span_put(at, span_of(" "));
+    at = span_put(at, span_of(status_phrase(answer->status)));
+    at = span_put(at, span_of("\r\nDate: "));
+    at = span_put(at, span_from(date_of(conn->http), HTTPTIME_SIZE - 1));
+    at = span_put(at, span_of("\r\nX-Request-Id: "));
+    at = span_put(at, span_of(conn_request_id(conn)));
     if (!has_no_body(answer->status) && !answer->has_length) {
-        at = put(at, span_of("\r\nContent-Length: "));
+        at = span_put(at, span_of("\r\nContent-Length: "));
         at = put_number(at, length);
     }
     if (!conn->keeps_alive)
-        at = put(at, span_of("\r\nConnection: close"));
+        at = span_put(at, span_of("\r\nConnection: close"));
     else if (conn->is_http_1_0)
-        at = put(at, span_of("\r\nConnection: keep-alive"));
-    at = put(at, span_of("\r\n"));
+        at = span_put(at, span_of("\r\nConnection: keep-alive"));
+    at = span_put(at, span_of("\r\n"));
     return (size_t)(at - front);
 }
 
@@ -144,6 +138,21 @@ static void decide_on_keeping(struct conn *conn)
         conn->keeps_alive = left == 0;
 }
 
+/* Most answers are a few hundred bytes, and cost the kernel less in one piece. How many parts they are then. */
+static int join_small(struct iovec *parts, char small[SMALL_SIZE])
+{
+    size_t length = 0;
+    for (int i = 0; i < PARTS; i++)
+        length += parts[i].iov_len;
+    if (length > SMALL_SIZE)
+        return PARTS;
+    char *at = small;
+    for (int i = 0; i < PARTS; i++)
+        at = span_put(at, span_from(parts[i].iov_base, parts[i].iov_len));
+    parts[0] = (struct iovec){small, length};
+    return 1;
+}
+
 void conn_answer(struct conn *conn, struct answer *answer)
 {
     assert(!conn->is_answered);
@@ -151,22 +160,23 @@ void conn_answer(struct conn *conn, struct answer *answer)
     conn->exchange = NULL;
     conn->status = answer->status;
     decide_on_keeping(conn);
-    char front[FRONT_SIZE];
+    char front[FRONT_SIZE], small[SMALL_SIZE];
     size_t front_length = write_front(conn, answer, front);
     bool sends_body = !conn->is_head_method && !has_no_body(answer->status) && answer->reader == NULL;
-    struct iovec parts[4] = {{front, front_length},
-                             {answer->fields, answer->used},
-                             part_of(span_of("\r\n")),
-                             part_of(sends_body ? answer->body : span_of(""))};
+    struct iovec parts[PARTS] = {{front, front_length},
+                                 {answer->fields, answer->used},
+                                 part_of(span_of("\r\n")),
+                                 part_of(sends_body ? answer->body : span_of(""))};
+    int count = join_small(parts, small);
     take_reader(conn, answer);
     bool has_more = conn->reader != NULL && conn->reader_left > 0;
     if (has_more)
         socket_cork(conn->socket, true);
-    long sent = socket_write(conn->socket, parts, 4);
+    long sent = socket_write(conn->socket, parts, count);
     log_request(conn);
     conn_set_state(conn, CONN_SENDING);
     socket_watch(conn->socket, 0);
-    keep_rest(conn, parts, 4, sent > 0 ? (size_t)sent : 0);
+    keep_rest(conn, parts, count, sent > 0 ? (size_t)sent : 0);
     loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
 }
 

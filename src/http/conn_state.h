@@ -52,6 +52,7 @@ struct conn {
     struct reader_user reader_user;
     struct reader *reader;
     uint64_t reader_at, reader_left;
+    uint64_t rings_ms; /* when the timer does; 0: not at all */
     uint64_t since_ms; /* when what the client is waited for began, or last went on */
     uint64_t linger_left;
     uint32_t pending_at, pending_end, out_at, out_end;

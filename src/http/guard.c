@@ -129,9 +129,36 @@ static bool check_place(struct guard *guard, unsigned char byte, struct error *e
     return true;
 }
 
+/* How many printable characters stand in front, `most` at most. */
+static unsigned printable(struct span bytes, char least, size_t most)
+{
+    size_t length = 0, end = bytes.length < most ? bytes.length : most;
+    while (length < end && bytes.at[length] >= least && bytes.at[length] <= '~')
+        length++;
+    return (unsigned)length;
+}
+
+/* Most of a head is the inside of its target and of its fields' lines, where there is nothing to find but the size. How many
+ * bytes are passed over. */
+static unsigned pass_inside(struct guard *guard, struct span bytes)
+{
+    unsigned length = 0;
+    if (guard->place == GUARD_LINE && guard->words == 1 && guard->last > ' ') {
+        length = printable(bytes, '!', TARGET_SIZE_MAX - guard->target);
+        guard->target = (unsigned short)(guard->target + length);
+    } else if ((guard->place == GUARD_HEAD || guard->place == GUARD_TRAILER) && guard->last >= ' ') {
+        length = printable(bytes, ' ', FIELDS_SIZE_MAX - guard->size);
+        guard->size = (unsigned short)(guard->size + length);
+    }
+    return length;
+}
+
 bool guard_check(struct guard *guard, struct span bytes, struct error *error)
 {
     for (size_t i = 0; i < bytes.length; i++) {
+        i += pass_inside(guard, span_from(bytes.at + i, bytes.length - i));
+        if (i == bytes.length)
+            break;
         unsigned char byte = (unsigned char)bytes.at[i];
         if (!check_lines(guard, byte, error))
             return false;

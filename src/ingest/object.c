@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "base/base64.h"
 #include "base/filename.h"
 #include "base/percent.h"
@@ -12,8 +10,8 @@ struct ingest *ingest_of(struct conn *conn)
 
 void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE])
 {
-    int used = snprintf(out, OBJECT_URL_SIZE, "%s/files/", base_url);
-    percent_encode_path(span_of(key), out + used, (size_t)(OBJECT_URL_SIZE - used));
+    char *at = span_put(span_put(out, span_of(base_url)), span_of("/files/"));
+    percent_encode_path(span_of(key), at, (size_t)(out + OBJECT_URL_SIZE - at));
 }
 
 static void describe_digest(struct json *json, const struct digests *digests, enum digest_kind kind)

@@ -1,5 +1,4 @@
 /* PUT /files/{key}: the body of the request is the object. */
-#include <stdio.h>
 #include <string.h>
 
 #include "core/account.h"
@@ -36,12 +35,12 @@ static void answer_stored(struct raw *raw, const struct outcome *outcome)
     struct answer answer;
     struct json json;
     char url[OBJECT_URL_SIZE], etag[VERSION_SIZE + 2];
-    snprintf(etag, sizeof etag, "\"%s\"", outcome->version);
+    char *end = span_put(span_put(span_put(etag, span_of("\"")), span_of(outcome->version)), span_of("\""));
     object_url(raw->base_url, raw->key, url);
     answer_begin(&answer, outcome->has_replaced ? 200 : 201);
     if (!outcome->has_replaced)
         answer_field(&answer, "Location", span_of(url));
-    answer_field(&answer, "ETag", span_of(etag));
+    answer_field(&answer, "ETag", span_from(etag, (size_t)(end - etag)));
     answer_json_begin(&answer, &json);
     json_object_begin(&json);
     object_describe(&json, raw->key, url, outcome->size, raw->content_type, &outcome->digests, raw->shown);
