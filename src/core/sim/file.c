@@ -16,7 +16,7 @@ int file_create_unnamed(int folder)
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (machine_habits()->has_no_unnamed_files)
         return -EOPNOTSUPP;
@@ -34,7 +34,7 @@ static int find_free(int folder, const char *path, struct place *place_out)
     int result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, place_out);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (place_out->inode != NULL)
         return -EEXIST;
@@ -50,7 +50,7 @@ static struct change change_of(const struct place *place, struct inode *after)
 
 int file_create_named(int folder, const char *name)
 {
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = find_free(folder, name, &place);
@@ -66,20 +66,20 @@ int file_create_named(int folder, const char *name)
 int file_open_read(int folder, const char *path)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_READS);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    if (result < 0)
+    if (result != 0)
         return result;
     return place.inode != NULL ? descriptor_open(place.inode, false, path) : -ENOENT;
 }
 
 int file_link(int file, int folder, const char *name)
 {
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result < 0)
         return result;
@@ -131,7 +131,7 @@ static int judge_rename(const struct place *from, const struct place *to, bool r
 int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces)
 {
     struct inode *source, *target;
-    struct place old, new;
+    struct place old = {0}, new = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(from_folder, &source);
@@ -153,13 +153,13 @@ int file_rename(int from_folder, const char *from, int to_folder, const char *to
 int file_remove(int folder, const char *path)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (place.inode == NULL)
         return -ENOENT;
@@ -278,13 +278,13 @@ int file_status(int file, struct file_status *status_out)
 int file_status_of(int folder, const char *path, struct file_status *status_out)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_READS);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (place.inode == NULL)
         return -ENOENT;

@@ -27,7 +27,7 @@ static int make_at(const struct place *place)
 /* The working folder is the root. */
 int folder_open(const char *path, bool make)
 {
-    struct place place;
+    struct place place = {0};
     const char *beneath = path + strspn(path, "/");
     int result = call_begin(make ? CALL_WRITES : CALL_READS);
     if (result == 0)
@@ -36,43 +36,43 @@ int folder_open(const char *path, bool make)
         result = make_at(&place);
         place.inode = entry_find(place.folder->entries, place.name);
     }
-    return result < 0 ? result : open_found(&place, path);
+    return result != 0 ? result : open_found(&place, path);
 }
 
 int folder_open_beneath(int folder, const char *path)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_READS);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    return result < 0 ? result : open_found(&place, path);
+    return result != 0 ? result : open_found(&place, path);
 }
 
 int folder_make(int folder, const char *path)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    return result < 0 ? result : make_at(&place);
+    return result != 0 ? result : make_at(&place);
 }
 
 int folder_remove(int folder, const char *path)
 {
     struct inode *parent;
-    struct place place;
+    struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
         result = place_find(parent, path, &place);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (place.inode == NULL)
         return -ENOENT;
@@ -120,7 +120,7 @@ int folder_list(int folder, bool (*each)(void *owner, const char *name), void *o
     int result = call_begin(CALL_READS);
     if (result == 0)
         result = descriptor_folder(folder, &inode);
-    if (result < 0)
+    if (result != 0)
         return result;
     size_t count = 0;
     for (const struct entry *entry = inode->entries; entry != NULL; entry = entry->next)
@@ -145,7 +145,7 @@ int folder_lock(int folder)
     int result = call_begin(CALL_READS);
     if (result == 0)
         result = descriptor_folder(folder, &inode);
-    if (result < 0)
+    if (result != 0)
         return result;
     const struct descriptor *descriptor = descriptor_of(folder);
     if (inode->lock_owner != NULL && inode->lock_owner != descriptor)

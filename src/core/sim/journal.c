@@ -86,16 +86,18 @@ static void forget(struct record *record)
     free(record);
 }
 
-static void write_wanted(void)
+/* What becomes of those that are not wanted. */
+enum others { OTHERS_STAY, OTHERS_ARE_LOST };
+
+static void write_wanted(enum others others)
 {
     want_what_precedes();
     for (struct record *record = pending.next, *next; record != &pending; record = next) {
         next = record->next;
-        if (!record->is_wanted)
-            continue;
-        for (unsigned i = 0; i < record->count; i++)
+        for (unsigned i = 0; record->is_wanted && i < record->count; i++)
             make_durable(&record->changes[i]);
-        forget(record);
+        if (record->is_wanted || others == OTHERS_ARE_LOST)
+            forget(record);
     }
 }
 
@@ -107,7 +109,7 @@ static void write_back(void)
     size_t count = 1 + (size_t)machine_random(pending_count);
     for (struct record *record = pending.next; count > 0; record = record->next, count--)
         record->is_wanted = true;
-    write_wanted();
+    write_wanted(OTHERS_STAY);
 }
 
 void journal_change(const struct change *changes, unsigned count)
@@ -138,7 +140,7 @@ void journal_sync(const struct inode *folder)
 {
     for (struct record *record = pending.next; record != &pending; record = record->next)
         record->is_wanted = record->is_wanted || touches(record, folder);
-    write_wanted();
+    write_wanted(OTHERS_STAY);
 }
 
 void journal_crash(void)
@@ -147,12 +149,13 @@ void journal_crash(void)
     unsigned kept = chances[machine_random(3)];
     for (struct record *record = pending.next; record != &pending; record = record->next)
         record->is_wanted = machine_chance(kept);
-    write_wanted();
-    journal_close();
+    write_wanted(OTHERS_ARE_LOST);
 }
 
 void journal_close(void)
 {
-    while (pending.next != &pending)
-        forget(pending.next);
+    for (struct record *record = pending.next, *next; record != &pending; record = next) {
+        next = record->next;
+        forget(record);
+    }
 }

@@ -118,9 +118,10 @@ void socket_reset(struct socket **socket)
 void socket_refuse(int fd)
 {
     struct client *client = client_with(fd);
-    if (client == NULL)
+    if (client != NULL)
+        client_let_go(client, false);
+    else
         machine_fault("%d is refused, which is no accepted descriptor", fd);
-    client_let_go(client, false);
 }
 
 /* ---- reading ---- */
