@@ -173,6 +173,20 @@ static void accepted(struct listener_user *user, int fd)
     hand_over(server, worker, &door->terms, fd);
 }
 
+/* ---- what all loops are told at the end ---- */
+
+static void drain_worker(struct task *task)
+{
+    struct worker *worker = container_of(task, struct worker, drain);
+    http_drain(&worker->http);
+}
+
+static void abort_worker(struct task *task)
+{
+    struct worker *worker = container_of(task, struct worker, close_all);
+    http_close_all(&worker->http);
+}
+
 /* ---- opening ---- */
 
 static bool fail_errno(struct error *error, const char *what, const char *which, int result)
@@ -211,6 +225,8 @@ static bool open_worker(struct server *server, unsigned index)
 {
     struct worker *worker = &server->workers[index];
     worker->server = server;
+    worker->drain.run = drain_worker;
+    worker->close_all.run = abort_worker;
     if (!loop_open(&worker->loop, index))
         return false;
     server->loops[index] = worker->loop;
@@ -287,7 +303,6 @@ static bool open_doors(struct server *server, struct error *error)
 
 static bool open_all(struct server *server, struct error *error)
 {
-    server->worker_count = (unsigned)server->settings->threads;
     return open_data_dir(server, error) && open_budgets(server, error) && open_workers(server, error) &&
            open_store(server, error) && open_doors(server, error);
 }
@@ -301,35 +316,36 @@ static void close_doors(struct server *server, bool also_admin)
             listener_close(&server->doors[i].listener);
 }
 
-static void close_everything(struct server *server)
+static void close_worker(struct worker *worker)
 {
+    if (worker->http.head != NULL)
+        http_close(&worker->http);
+    loop_close(&worker->loop);
+}
+
+void server_close(struct server **server_pointer)
+{
+    struct server *server = *server_pointer;
+    if (server == NULL)
+        return;
+    *server_pointer = NULL;
+    for (unsigned i = 1; i < server->started; i++) {
+        loop_stop(server->loops[i]);
+        loop_join(server->loops[i]);
+    }
     close_doors(server, true);
     store_close(&server->store);
-    for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++) {
-        if (server->workers[i].http.head != NULL)
-            http_close(&server->workers[i].http);
-        loop_close(&server->workers[i].loop);
-    }
+    for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++)
+        close_worker(&server->workers[i]);
     if (server->workers != NULL)
         account_free(ACCOUNT_LOOP, &server->workers, server->worker_count * sizeof *server->workers);
     budget_close(&server->uploads);
     budget_close(&server->heads);
     file_close(&server->data_dir);
+    account_free(ACCOUNT_LOOP, &server, sizeof *server);
 }
 
 /* ---- the end, in order ---- */
-
-static void drain_worker(struct task *task)
-{
-    struct worker *worker = container_of(task, struct worker, drain);
-    http_drain(&worker->http);
-}
-
-static void close_worker(struct task *task)
-{
-    struct worker *worker = container_of(task, struct worker, close_all);
-    http_close_all(&worker->http);
-}
 
 static bool is_idle(void)
 {
@@ -372,10 +388,8 @@ static void check_drain(struct timer *timer)
     timer_start(server->loops[0], &server->check, CHECK_MS);
 }
 
-/* The first asks to end in order, the second to end now. */
-static void told_to_end(void *owner, unsigned times)
+void server_end(struct server *server, unsigned times)
 {
-    struct server *server = owner;
     uint64_t now = loop_now_ms(server->loops[0]);
     if (times > 1) {
         server->close_at_ms = server->abort_at_ms = now;
@@ -388,6 +402,34 @@ static void told_to_end(void *owner, unsigned times)
             atomic_store(&server->workers[i].ingest.is_draining, true);
     }
     check_drain(&server->check);
+}
+
+/* ---- the beginning ---- */
+
+bool server_open(const struct settings *settings, struct server **server_out, struct error *error)
+{
+    struct server *server = account_alloc(ACCOUNT_LOOP, sizeof *server);
+    if (server == NULL)
+        return error_set(error, ERROR_CANNOT_START, "There is no memory for the server.");
+    server->settings = settings;
+    server->worker_count = (unsigned)settings->threads;
+    server->data_dir = -1;
+    server->reopen.run = reopen_doors;
+    server->check.run = check_drain;
+    if (open_all(server, error)) {
+        *server_out = server;
+        return true;
+    }
+    server_close(&server);
+    return false;
+}
+
+bool server_start(struct server *server, struct error *error)
+{
+    for (server->started = 1; server->started < server->worker_count; server->started++)
+        if (!loop_start(server->loops[server->started]))
+            return error_set(error, ERROR_CANNOT_START, "There is no thread for a loop.");
+    return true;
 }
 
 /* ---- running ---- */
@@ -405,25 +447,6 @@ static void print_ready(const struct server *server)
     fflush(stdout);
 }
 
-static void prepare(struct server *server, const struct settings *settings)
-{
-    *server = (struct server){.settings = settings, .data_dir = -1};
-    server->reopen.run = reopen_doors;
-    server->check.run = check_drain;
-}
-
-static bool start_loops(struct server *server, struct error *error)
-{
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        server->workers[i].drain.run = drain_worker;
-        server->workers[i].close_all.run = close_worker;
-    }
-    for (server->started = 1; server->started < server->worker_count; server->started++)
-        if (!loop_start(server->loops[server->started]))
-            return error_set(error, ERROR_CANNOT_START, "There is no thread for a loop.");
-    return true;
-}
-
 static void log_end_of_run(void)
 {
     struct record record;
@@ -435,32 +458,38 @@ static void log_end_of_run(void)
     log_end(&record);
 }
 
+static void told_to_end(void *owner, unsigned times)
+{
+    server_end(owner, times);
+}
+
+static bool open_log(const struct settings *settings, struct error *error)
+{
+    return log_open(settings_log_level(settings), settings_log_format(settings)) ||
+           error_set(error, ERROR_CANNOT_START, "There is no memory or no thread for the log.");
+}
+
 bool server_run(const struct settings *settings, struct error *error)
 {
-    static struct server server;
-    prepare(&server, settings);
-    bool is_open = open_all(&server, error) && log_open(settings_log_level(settings), settings_log_format(settings)) &&
-                   start_loops(&server, error);
-    if (is_open) {
-        loop_on_signals(server.loops[0], told_to_end, &server);
-        print_ready(&server);
-        loop_run(server.loops[0]);
-    }
-    for (unsigned i = 1; i < server.started; i++) {
-        loop_stop(server.loops[i]);
-        loop_join(server.loops[i]);
+    struct server *server;
+    if (!server_open(settings, &server, error))
+        return false;
+    bool is_started = open_log(settings, error) && server_start(server, error);
+    if (is_started) {
+        loop_on_signals(server->loops[0], told_to_end, server);
+        print_ready(server);
+        loop_run(server->loops[0]);
     }
     log_end_of_run();
-    close_everything(&server);
+    server_close(&server);
     log_close();
-    return is_open;
+    return is_started;
 }
 
 bool server_check(const struct settings *settings, struct error *error)
 {
-    static struct server server;
-    prepare(&server, settings);
-    bool is_open = open_all(&server, error);
-    close_everything(&server);
+    struct server *server = NULL;
+    bool is_open = server_open(settings, &server, error);
+    server_close(&server);
     return is_open;
 }

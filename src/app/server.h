@@ -10,3 +10,21 @@ bool server_run(const struct settings *settings, struct error *error);
 
 /* Opens everything that server_run would, and closes it again, without serving. */
 bool server_check(const struct settings *settings, struct error *error);
+
+/* ---- the parts of server_run, for whoever turns the loops himself ---- */
+
+struct server;
+
+/* Opens data folder, loops, store and listeners; false as server_run. The settings have to live as long as the server. */
+bool server_open(const struct settings *settings, struct server **server_out, struct error *error);
+
+/* Starts all loops but the first, which is the caller's to run. False: there is no thread. */
+bool server_start(struct server *server, struct error *error);
+
+/* What a signal to end does; `times` counts them from 1. The first: no new uploads, and those under way have the drain
+ * timeout to finish. The second: what is left is aborted. When all has ended, the loops are stopped. On the first loop. */
+void server_end(struct server *server, unsigned times);
+
+/* Waits for the loops to end and closes everything; no connection may be open any more. Clears the pointer; NULL inside is
+ * fine. */
+void server_close(struct server **server);
