@@ -55,8 +55,12 @@ struct http {
     bool is_draining;                  /* no keep-alive any more */
     void (*closed)(struct http *http); /* a connection has ended */
     void *owner;                       /* app's */
-    struct head *head;                 /* scratch */
-    struct field fields[FIELDS_MAX];   /* scratch */
+    struct {
+        uint64_t number;
+        uint8_t random[6];
+    } ids;                           /* of requests: the last that was given */
+    struct head *head;               /* scratch */
+    struct field fields[FIELDS_MAX]; /* scratch */
 };
 
 /* Takes over an accepted descriptor. False when memory is short; it is closed then. */

@@ -22,20 +22,15 @@ static bool is_request_id(struct span id)
     return id.length >= 1 && id.length <= REQUEST_ID_MAX;
 }
 
-/* Unique by a random beginning for each thread and a number. */
+/* Unique by a random beginning for each loop and a number. */
 static struct span make_id(struct http *http, char out[33])
 {
-    static _Thread_local struct {
-        uint64_t number;
-        uint8_t random[6];
-    } ids;
-    (void)http;
-    if (ids.number++ == 0)
-        random_bytes(ids.random, sizeof ids.random);
     uint8_t bytes[10];
-    memcpy(bytes, ids.random, 6);
+    if (http->ids.number++ == 0)
+        random_bytes(http->ids.random, sizeof http->ids.random);
+    memcpy(bytes, http->ids.random, 6);
     for (int i = 0; i < 4; i++)
-        bytes[6 + i] = (uint8_t)(ids.number >> (24 - 8 * i));
+        bytes[6 + i] = (uint8_t)(http->ids.number >> (24 - 8 * i));
     hex_encode(bytes, sizeof bytes, out);
     return span_from(out, 2 * sizeof bytes);
 }
