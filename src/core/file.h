@@ -24,8 +24,8 @@ struct file_system {
     bool is_volatile;      /* tmpfs, ramfs: nothing to sync */
 };
 
-/* An absolute path or one relative to the working folder; `make` makes the last component if it is missing. -ENOENT: the
- * parent does not exist. The folder's descriptor. */
+/* An absolute path or one relative to the working folder; `make` makes the last component if it is missing, and syncs its
+ * name. -ENOENT: the parent does not exist. The folder's descriptor. */
 int folder_open(const char *path, bool make);
 
 /* Beneath an open folder. */

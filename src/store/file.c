@@ -128,9 +128,12 @@ static void sweep(struct file_store *store, int instances)
 
 /* ---- opening ---- */
 
-static int open_made(int folder, const char *path)
+/* What will lie in a folder is only as durable as its name. */
+static int open_made(const struct file_store *store, int folder, const char *path)
 {
     int result = folder_make(folder, path);
+    if (result == 0 && store->terms.is_durable)
+        result = folder_sync(folder);
     return result == 0 || result == -EEXIST ? folder_open_beneath(folder, path) : result;
 }
 
@@ -141,7 +144,7 @@ static int open_instance(struct file_store *store, int instances)
         char name[STAGED_NAME_SIZE];
         file_random_name(name);
         memcpy(store->instance, name, INSTANCE_SIZE - 1);
-        int folder = open_made(instances, store->instance);
+        int folder = open_made(store, instances, store->instance);
         if (folder < 0)
             return folder;
         int again = folder_lock(folder) == 0 ? folder_open_beneath(instances, store->instance) : -EAGAIN;
@@ -181,11 +184,11 @@ static int try_writing(struct file_store *store)
 
 static int open_folders(struct file_store *store)
 {
-    int own = open_made(store->root, ".penstock");
+    int own = open_made(store, store->root, ".penstock");
     if (own < 0)
         return own;
-    int instances = open_made(own, "staging");
-    store->meta = open_made(own, "meta");
+    int instances = open_made(store, own, "staging");
+    store->meta = open_made(store, own, "meta");
     int result = instances < 0 ? instances : store->meta < 0 ? store->meta : open_instance(store, instances);
     if (result >= 0) {
         store->staging = result;

@@ -12,12 +12,33 @@ enum { FOLDER_MODE = 0777 };
 
 static const unsigned long ramfs = 0x858458f6, xfs = 0x58465342, btrfs = 0x9123683e; /* statfs(2) */
 
+static int open_path(const char *path)
+{
+    return result_of(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/* Its name is in the parent, which somebody else may have and not let us read: then there is nothing that we could do. */
+static int sync_name(int folder)
+{
+    int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = parent < 0 ? 0 : result_of(fsync(parent));
+    file_close(&parent);
+    return result;
+}
+
 int folder_open(const char *path, bool make)
 {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0 && errno == ENOENT && make && mkdir(path, FOLDER_MODE) == 0)
-        folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return result_of(folder);
+    int folder = open_path(path);
+    if (folder != -ENOENT || !make)
+        return folder;
+    int result = result_of(mkdir(path, FOLDER_MODE));
+    if (result == 0)
+        folder = open_path(path);
+    if (result == 0)
+        result = folder < 0 ? folder : sync_name(folder);
+    if (result < 0)
+        file_close(&folder);
+    return result < 0 ? result : folder;
 }
 
 int folder_open_beneath(int folder, const char *path)

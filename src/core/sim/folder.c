@@ -34,6 +34,7 @@ int folder_open(const char *path, bool make)
         result = place_find(disk_root(), path[0] == '/' && *beneath == '\0' ? "." : beneath, &place);
     if (result == 0 && place.inode == NULL && make) {
         result = make_at(&place);
+        journal_sync(place.folder);
         place.inode = entry_find(place.folder->entries, place.name);
     }
     return result != 0 ? result : open_found(&place, path);
