@@ -257,6 +257,8 @@ static int publish_once(struct file_object *object, bool may_replace)
     if (folder < 0)
         return folder;
     int result = may_replace ? replace(object, folder, name) : link_new(object, folder, name);
+    if (result == 0)
+        object->has_meta = false; /* its record is the visible object's now, whatever fails yet */
     if (result == 0 && object->store->terms.is_durable)
         result = folder_sync(folder);
     close_parent(object->store, &folder);
