@@ -1,22 +1,37 @@
-/* Runs a test once for each of many seeds, and says which one it was when it fails. */
+/* Runs a test once for each of many seeds, and says which one it was when it fails.
+ *
+ * SEED=57 in the environment repeats that one alone; SEEDS=20 runs twenty times as many. */
 #pragma once
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 static uint64_t seed; /* of the run that is under way; 0: none */
 
+static inline uint64_t seeds_number(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    uint64_t number = text != NULL ? strtoull(text, NULL, 10) : 0;
+    return number != 0 ? number : otherwise;
+}
+
+static inline uint64_t seeds_last(uint64_t count)
+{
+    return seeds_number("SEED", count * seeds_number("SEEDS", 1));
+}
+
 /* for_seeds (200) { machine_start(seed, ...); ...; } */
-#define for_seeds(count) for (seed = 1; seed <= (count) || (seed = 0, 0); seed++)
+#define for_seeds(count) for (seed = seeds_number("SEED", 1); seed <= seeds_last(count) || (seed = 0, 0); seed++)
 
 static inline int say_seed(void **state)
 {
     if (seed != 0)
-        print_error("The seed was %llu.\n", (unsigned long long)seed);
+        print_error("The seed was %llu: SEED=%llu repeats it.\n", (unsigned long long)seed, (unsigned long long)seed);
     seed = 0;
     (void)state;
     return 0;
