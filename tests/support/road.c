@@ -176,13 +176,15 @@ void text_add(struct text *text, const void *bytes, size_t length)
 
 void text_print(struct text *text, const char *format, ...)
 {
-    char line[2048];
-    va_list arguments;
+    va_list arguments, again;
     va_start(arguments, format);
-    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    assert_true(length >= 0);
+    vsnprintf(text_room(text, (size_t)length + 1), (size_t)length + 1, format, again);
+    text->length--; /* without the zero */
+    va_end(again);
     va_end(arguments);
-    assert_in_range(length, 0, sizeof line - 1);
-    text_add(text, line, (size_t)length);
 }
 
 void text_add_body(struct text *text, const struct body *body)

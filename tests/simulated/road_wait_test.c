@@ -1,0 +1,374 @@
+/* The whole road while somebody waits: uploads for memory, heads for memory, the server for its end. */
+#include <stdio.h>
+
+#include "support/road.h"
+#include "support/seeds.h"
+
+enum { CROWD = 44, BODY = 10, LONG_MS = 10 * 60 * 1000 };
+
+/* 256 KiB for uploads, 1 MiB for heads. */
+static const char *const scarce[] = {"--threads", "1", "--memory-limit", "8MiB", "--max-connections", "1500", NULL};
+static const char *const scarce_on_two[] = {"--memory-limit", "8MiB", "--max-connections", "1500", NULL};
+
+static size_t chance(size_t in)
+{
+    return (size_t)machine_random(in);
+}
+
+static struct machine_habits habits_of(uint64_t number)
+{
+    return (struct machine_habits){.short_read = 200,
+                                   .short_write = 200,
+                                   .not_ready = 300,
+                                   .slow_job = 200,
+                                   .slow_job_ms = 20,
+                                   .has_no_unnamed_files = (number & 1) != 0,
+                                   .writes_need_threads = (number & 2) != 0};
+}
+
+static void open_road(struct road *road, const char *const *flags)
+{
+    struct machine_habits habits = habits_of(seed);
+    machine_start(seed, &habits);
+    road_open(road, flags);
+}
+
+/* ---- uploads ---- */
+
+struct upload {
+    struct client *client;
+    struct text text;
+    struct body body;
+    bool is_let_in, has_left;
+};
+
+/* Its head is on the way; the tag that it does not match is kept with it, so that it needs 8 KiB of memory. */
+static void ask(struct upload *upload, unsigned number, size_t size)
+{
+    static char tag[8001];
+    struct text fields = {0};
+    char key[16];
+    memset(tag, 'a', sizeof tag - 1);
+    snprintf(key, sizeof key, "%u", number);
+    text_print(&fields, "Expect: 100-continue\r\nIf-None-Match: \"");
+    text_add(&fields, tag, sizeof tag - 1);
+    text_print(&fields, "\"\r\n%c", '\0');
+    *upload = (struct upload){.body = {number + 1, size}};
+    text_put(&upload->text, key, &upload->body, fields.bytes);
+    text_free(&fields);
+    upload->client = client_connect(ROAD_ADDRESS);
+    client_send(upload->client, upload->text.bytes, upload->text.length - size);
+}
+
+static bool was_let_in(const struct upload *upload)
+{
+    return span_starts_with(road_received(upload->client), span_of("HTTP/1.1 100 "));
+}
+
+static void say_rest(struct upload *upload)
+{
+    client_send(upload->client, upload->text.bytes + upload->text.length - upload->body.size, upload->body.size);
+}
+
+static void leave(struct upload *upload)
+{
+    upload->has_left = true;
+    if (chance(2) == 0)
+        client_reset(upload->client);
+    else
+        client_free(&upload->client);
+}
+
+static void free_all(struct upload *uploads, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        text_free(&uploads[i].text);
+}
+
+/* Asks one after another; how many were let in before the others had to wait. */
+static unsigned fill(struct upload *uploads)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < CROWD; i++) {
+        ask(&uploads[i], i, BODY);
+        road_settle();
+        uploads[i].is_let_in = was_let_in(&uploads[i]);
+        count += uploads[i].is_let_in;
+        assert_int_equal(count, uploads[i].is_let_in ? i + 1 : count);
+    }
+    assert_in_range(count, 10, CROWD - 10);
+    return count;
+}
+
+/* The first of those who wait has been let in by now, and nobody else. */
+static void check_next(struct upload *uploads, unsigned *next)
+{
+    while (*next < CROWD && uploads[*next].has_left)
+        ++*next;
+    if (*next < CROWD)
+        uploads[(*next)++].is_let_in = true;
+    for (unsigned i = 0; i < CROWD; i++)
+        if (!uploads[i].has_left && was_let_in(&uploads[i]) != uploads[i].is_let_in)
+            fail_msg("upload %u was %slet in, %u comes next", i, uploads[i].is_let_in ? "not " : "", *next);
+}
+
+static void uploads_wait_in_line_for_memory(void **state)
+{
+    for_seeds(12)
+    {
+        struct road road;
+        struct upload uploads[CROWD];
+        open_road(&road, scarce);
+        unsigned next = fill(uploads), done = 0;
+        for (unsigned i = next; i < CROWD; i++)
+            if (chance(3) == 0)
+                leave(&uploads[i]);
+        road_settle();
+        for (unsigned i = 0; i < CROWD; i++) {
+            if (uploads[i].has_left)
+                continue;
+            say_rest(&uploads[i]);
+            road_settle();
+            check_next(uploads, &next);
+            done++;
+        }
+        road_run();
+        for (unsigned i = 0; i < CROWD; i++)
+            assert_true(uploads[i].has_left || road_status(uploads[i].client) == 201);
+        assert_int_equal(road_objects(), done);
+        road_check_idle(&road);
+        road_close(&road);
+        free_all(uploads, CROWD);
+    }
+}
+
+static void an_empty_upload_waits_like_others(void **state)
+{
+    for_seeds(8)
+    {
+        struct road road;
+        struct upload uploads[CROWD], empty;
+        open_road(&road, scarce);
+        unsigned count = fill(uploads);
+        ask(&empty, CROWD, 0);
+        road_settle();
+        assert_int_equal(road_status(empty.client), 0);
+        for (unsigned i = 0; i < CROWD; i++) {
+            if (i < count)
+                say_rest(&uploads[i]);
+            else
+                leave(&uploads[i]);
+        }
+        road_run();
+        assert_int_equal(road_status(empty.client), 201);
+        road_check_idle(&road);
+        road_close(&road);
+        text_free(&empty.text);
+        free_all(uploads, CROWD);
+    }
+}
+
+/* All at once, on two loops, and some leave at any time. */
+static void more_uploads_than_fit_are_all_done(void **state)
+{
+    for_seeds(20)
+    {
+        struct road road;
+        struct upload uploads[CROWD];
+        unsigned done = 0;
+        open_road(&road, scarce_on_two);
+        for (unsigned i = 0; i < CROWD; i++) {
+            ask(&uploads[i], i, chance(20000));
+            machine_run(chance(30), 0);
+        }
+        for (unsigned i = 0; i < CROWD; i++) {
+            if (chance(4) == 0)
+                leave(&uploads[i]);
+            else
+                say_rest(&uploads[i]);
+            machine_run(chance(30), 0);
+        }
+        road_run();
+        for (unsigned i = 0; i < CROWD; i++) {
+            assert_true(uploads[i].has_left || road_status(uploads[i].client) == 201);
+            done += !uploads[i].has_left;
+        }
+        assert_int_equal(road_objects(), done);
+        road_check_idle(&road);
+        road_close(&road);
+        free_all(uploads, CROWD);
+    }
+}
+
+/* ---- heads ---- */
+
+/* More large heads than there is memory for come slowly, in pieces. */
+static void heads_wait_for_memory_and_are_all_answered(void **state)
+{
+    enum { HEADS = 110 };
+    for_seeds(6)
+    {
+        struct road road;
+        struct client *clients[HEADS];
+        static char padding[14000];
+        memset(padding, 'a', sizeof padding - 1);
+        open_road(&road, scarce_on_two);
+        for (unsigned i = 0; i < HEADS; i++) {
+            struct text text = {0};
+            text_print(&text, "PUT /files/%u HTTP/1.1\r\nHost: x\r\nX-Padding: ", i);
+            text_add(&text, padding, sizeof padding - 1 - chance(12000));
+            clients[i] = road_send(&text);
+            text_free(&text);
+            machine_run(chance(20), 0);
+        }
+        machine_run(chance(1000), 0);
+        unsigned left = 0;
+        for (unsigned i = 0; i < HEADS; i++) {
+            if (chance(5) == 0) {
+                client_free(&clients[i]);
+                left++;
+                continue;
+            }
+            static const char rest[] = "\r\nContent-Length: 5\r\n\r\nwholeGET /files/none HTTP/1.1\r\nHost: x\r\n\r\n";
+            client_send(clients[i], rest, sizeof rest - 1);
+            machine_run(chance(20), 0);
+        }
+        road_run();
+        for (unsigned i = 0; i < HEADS; i++) {
+            struct reply reply;
+            struct span received = clients[i] != NULL ? road_received(clients[i]) : span_of("");
+            if (clients[i] == NULL)
+                continue;
+            assert_true(reply_take(&received, false, &reply));
+            assert_int_equal(reply.status, 201);
+            assert_true(reply_take(&received, false, &reply));
+            assert_int_equal(reply.status, 404);
+        }
+        assert_int_equal(road_objects(), HEADS - left);
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
+/* ---- the end ---- */
+
+enum { LAST = 6 };
+
+/* Uploads of which a part has come. */
+static void begin_last(struct upload *uploads)
+{
+    for (unsigned i = 0; i < LAST; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%u", i);
+        uploads[i] = (struct upload){.body = {i + 1, 1000 + chance(200000)}};
+        text_put(&uploads[i].text, key, &uploads[i].body, "");
+        uploads[i].client = client_connect(ROAD_ADDRESS);
+        client_send(uploads[i].client, uploads[i].text.bytes, 500);
+    }
+    machine_run(2000, machine_now_ms() + 500);
+    assert_int_equal(handles_open(HANDLE_UPLOAD), LAST);
+}
+
+/* The server has ended, its timers too, and nobody can connect. */
+static void check_ended(void)
+{
+    assert_null(client_connect(ROAD_ADDRESS));
+    assert_int_equal(machine_run(1, machine_now_ms() + LONG_MS), 0);
+}
+
+static void uploads_under_way_when_the_server_is_told_to_end_are_finished(void **state)
+{
+    for_seeds(30)
+    {
+        struct road road;
+        struct upload uploads[LAST];
+        open_road(&road, NULL);
+        struct client *idle = client_connect(ROAD_ADDRESS);
+        begin_last(uploads);
+        server_end(road.server, 1);
+        for (unsigned i = 0; i < LAST; i++) {
+            client_send(uploads[i].client, uploads[i].text.bytes + 500, uploads[i].text.length - 500);
+            machine_run(chance(100), 0);
+        }
+        road_run();
+        check_ended();
+        assert_true(client_is_closed(idle));
+        for (unsigned i = 0; i < LAST; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "%u", i);
+            assert_int_equal(road_status(uploads[i].client), 201);
+            assert_true(road_holds(key, &uploads[i].body));
+        }
+        road_close(&road);
+        free_all(uploads, LAST);
+    }
+}
+
+static void uploads_that_do_not_finish_are_aborted(void **state)
+{
+    static const char *const hasty[] = {"--drain-timeout", "2s", NULL};
+    for_seeds(30)
+    {
+        struct road road;
+        struct upload uploads[LAST];
+        open_road(&road, hasty);
+        begin_last(uploads);
+        uint64_t began = machine_now_ms();
+        server_end(road.server, 1);
+        machine_run(chance(300), machine_now_ms() + 1000);
+        assert_int_equal(handles_open(HANDLE_UPLOAD), LAST);
+        if (seed % 2 == 0)
+            server_end(road.server, 2);
+        machine_run(UINT64_MAX, began + (seed % 2 == 0 ? 1500 : 3000));
+        check_ended();
+        for (unsigned i = 0; i < LAST; i++)
+            assert_true(client_was_reset(uploads[i].client));
+        assert_int_equal(machine_file_count(ROAD_FILES), 0);
+        road_close(&road);
+        free_all(uploads, LAST);
+    }
+}
+
+static void a_server_that_is_told_to_end_at_any_moment_ends(void **state)
+{
+    for_seeds(300)
+    {
+        struct road road;
+        struct machine_habits habits = habits_of(seed);
+        machine_start(seed, &habits);
+        road_open(&road, NULL);
+        struct client *clients[3];
+        struct body body = {seed, 20};
+        struct text text = {0};
+        text_put(&text, "a", &body, "");
+        for (unsigned i = 0; i < 1 + seed % 3; i++) {
+            clients[i] = client_connect(ROAD_ADDRESS);
+            machine_run(chance(10), 0);
+            client_send(clients[i], text.bytes, seed % 2 == 0 ? text.length : chance(text.length));
+            machine_run(chance(10), 0);
+        }
+        server_end(road.server, 1);
+        if (chance(3) == 0) {
+            machine_run(chance(30), 0);
+            server_end(road.server, 2);
+        }
+        road_run();
+        check_ended();
+        road_close(&road);
+        text_free(&text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        seeded_test(uploads_wait_in_line_for_memory),
+        seeded_test(an_empty_upload_waits_like_others),
+        seeded_test(more_uploads_than_fit_are_all_done),
+        seeded_test(heads_wait_for_memory_and_are_all_answered),
+        seeded_test(uploads_under_way_when_the_server_is_told_to_end_are_finished),
+        seeded_test(uploads_that_do_not_finish_are_aborted),
+        seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
