@@ -36,7 +36,7 @@ void socket_watch(struct socket *socket, unsigned events);
 /* Up to `length` bytes: their number, 0 at the end of what the peer sends, -EAGAIN when nothing is there. */
 long socket_read(struct socket *socket, uint8_t *to, size_t length);
 
-/* As socket_read, but the bytes stay where they are, to be read again. */
+/* As socket_read, but the bytes stay where they are, to be read again: what was peeked at can be read at once. */
 long socket_peek(struct socket *socket, uint8_t *to, size_t length);
 
 /* How many bytes lie ready to be read. */

@@ -41,8 +41,10 @@ void client_cut(struct client *client)
     client->reset = RESET_COME;
     queue_clear(&client->sending);
     queue_clear(&client->leaving);
-    if (machine_chance(500))
+    if (machine_chance(500)) {
         queue_clear(&client->arrived);
+        client->peeked = 0;
+    }
 }
 
 /* ---- up ---- */

@@ -35,6 +35,7 @@ struct client {
     struct queue leaving;      /* the server's, not with the client yet */
     struct queue received;     /* what the client has read */
     size_t window;             /* of `arrived` */
+    size_t peeked;             /* bytes of `arrived` that the server has seen already */
     uint64_t corked_us;        /* since when; 0: it is not corked */
     unsigned port;
     int fd; /* the server's, once it was accepted */

@@ -144,24 +144,30 @@ static long readable(struct socket *socket, size_t length)
     }
     if (length > client->arrived.length)
         length = client->arrived.length;
-    if (machine_chance(machine_habits()->short_read))
-        length = machine_part(length);
+    if (machine_chance(machine_habits()->short_read) && length > client->peeked)
+        length = client->peeked + machine_part(length - client->peeked);
     return (long)length;
 }
 
 long socket_peek(struct socket *socket, uint8_t *to, size_t length)
 {
+    struct client *client = socket->client;
     long result = readable(socket, length);
     if (result > 0)
-        queue_copy(&socket->client->arrived, to, (size_t)result);
+        queue_copy(&client->arrived, to, (size_t)result);
+    if (result > (long)client->peeked)
+        client->peeked = (size_t)result;
     return result;
 }
 
 long socket_read(struct socket *socket, uint8_t *to, size_t length)
 {
+    struct client *client = socket->client;
     long result = socket_peek(socket, to, length);
-    if (result > 0)
-        queue_drop(&socket->client->arrived, (size_t)result);
+    if (result > 0) {
+        queue_drop(&client->arrived, (size_t)result);
+        client->peeked -= (size_t)result;
+    }
     return result;
 }
 
