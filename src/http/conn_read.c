@@ -134,9 +134,42 @@ void conn_feed_pending(struct conn *conn)
         conn_forget_pending(conn);
 }
 
+static void head_ticket_came(struct task *task)
+{
+    struct head_wait *wait = container_of(task, struct head_wait, ticket.task);
+    conn_wait_to_read(wait->conn);
+}
+
+void conn_forget_head_wait(struct conn *conn)
+{
+    if (conn->head_wait == NULL)
+        return;
+    ticket_return(conn->http->heads, &conn->head_wait->ticket);
+    account_free(ACCOUNT_HEAD, &conn->head_wait, sizeof *conn->head_wait);
+}
+
+/* A head that is not whole yet and takes more than any connection may cost needs a ticket for all that it can take. */
+static void claim_head(struct conn *conn)
+{
+    struct head_wait *wait = account_alloc(ACCOUNT_HEAD, sizeof *wait);
+    if (wait == NULL) {
+        struct error why;
+        error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
+        conn_refuse(conn, &why);
+        return;
+    }
+    wait->conn = conn;
+    wait->ticket.task.run = head_ticket_came;
+    conn->head_wait = wait;
+    if (!ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head)))
+        conn_wait_unread(conn);
+}
+
 /* What is watched now that everything has been parsed that could be. */
 void conn_watch(struct conn *conn)
 {
+    if (conn->state == CONN_HEAD && conn->head_wait == NULL && h1_saved(conn->h1) >= HEAD_FREE)
+        claim_head(conn);
     if (conn->state != CONN_BODY)
         return; /* the other states watch what they need from their beginning on */
     struct exchange *exchange = conn->exchange;
@@ -205,51 +238,11 @@ void conn_resume(struct conn *conn)
 
 /* ---- heads ---- */
 
-static void head_ticket_came(struct task *task)
-{
-    struct head_wait *wait = container_of(task, struct head_wait, ticket.task);
-    conn_wait_to_read(wait->conn);
-}
-
-void conn_forget_head_wait(struct conn *conn)
-{
-    if (conn->head_wait == NULL)
-        return;
-    ticket_return(conn->http->heads, &conn->head_wait->ticket);
-    account_free(ACCOUNT_HEAD, &conn->head_wait, sizeof *conn->head_wait);
-}
-
-/* While memory for heads is short nothing is taken from the kernel beyond the head itself, and of a head no more than any
- * connection may cost, until there is a ticket for the rest. 0: not now. */
-static size_t short_head_limit(struct conn *conn)
-{
-    size_t saved = h1_saved(conn->h1);
-    if (conn->head_wait != NULL)
-        return conn->head_wait->ticket.is_waiting ? 0 : PENDING_MAX;
-    if (saved < HEAD_FREE)
-        return HEAD_FREE - saved;
-    struct head_wait *wait = account_alloc(ACCOUNT_HEAD, sizeof *wait);
-    if (wait == NULL)
-        return 0;
-    wait->conn = conn;
-    wait->ticket.task.run = head_ticket_came;
-    conn->head_wait = wait;
-    return ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head)) ? PENDING_MAX : 0;
-}
-
+/* While memory for heads is short nothing is taken from the kernel beyond the head itself, and of a head without a ticket no
+ * more than any connection may cost: then conn_watch claims one. */
 static void read_head_shortly(struct conn *conn)
 {
-    size_t limit = short_head_limit(conn);
-    if (limit == 0 && conn->head_wait == NULL) {
-        struct error why;
-        error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
-        conn_refuse(conn, &why);
-        return;
-    }
-    if (limit == 0) {
-        conn_wait_unread(conn);
-        return;
-    }
+    size_t limit = conn->head_wait != NULL ? PENDING_MAX : HEAD_FREE - h1_saved(conn->h1);
     uint8_t *block = loop_block(conn->http->loop);
     long got = socket_peek(conn->socket, block, limit);
     if (got == -EAGAIN)
