@@ -12,10 +12,19 @@ void answer_begin(struct answer *answer, int status)
     answer->from = answer->length = 0;
 }
 
+/* What could end its line, and begin one of somebody else's. */
+static bool has_line_end(struct span value)
+{
+    for (size_t i = 0; i < value.length; i++)
+        if (value.at[i] == '\r' || value.at[i] == '\n' || value.at[i] == '\0')
+            return true;
+    return false;
+}
+
 void answer_field(struct answer *answer, const char *name, struct span value)
 {
     size_t name_length = strlen(name), length = name_length + 2 + value.length + 2;
-    if (length > sizeof answer->fields - answer->used)
+    if (length > sizeof answer->fields - answer->used || has_line_end(value))
         return;
     char *at = answer->fields + answer->used;
     memcpy(at, name, name_length);

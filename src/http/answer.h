@@ -21,7 +21,8 @@ struct answer {
 
 void answer_begin(struct answer *answer, int status);
 
-/* What does not fit is left out whole; the bounds above hold everything that we write. `value` has no control characters. */
+/* What does not fit is left out whole; the bounds above hold everything that we write. So is a `value` with a CR, LF or NUL
+ * (RFC 9110 5.5): it comes from a client or a disk, whatever they were allowed. */
 void answer_field(struct answer *answer, const char *name, struct span value);
 void answer_number(struct answer *answer, const char *name, uint64_t value);
 
