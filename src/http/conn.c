@@ -83,11 +83,16 @@ void conn_touch(struct conn *conn)
     conn->since_ms = conn->handle.progress_ms = loop_now_ms(conn->http->loop);
 }
 
+static void watch_for(struct conn *conn, unsigned events)
+{
+    socket_watch(conn->socket, conn->continue_left > 0 ? events | SOCKET_WRITABLE : events);
+}
+
 /* What is watched while nothing is read: a client that goes away. */
 void conn_wait_unread(struct conn *conn)
 {
     conn->is_waiting = true;
-    socket_watch(conn->socket, SOCKET_HANGUP);
+    watch_for(conn, SOCKET_HANGUP);
 }
 
 void conn_wait_to_read(struct conn *conn)
@@ -95,7 +100,7 @@ void conn_wait_to_read(struct conn *conn)
     if (conn->is_waiting)
         conn_touch(conn);
     conn->is_waiting = false;
-    socket_watch(conn->socket, SOCKET_READABLE);
+    watch_for(conn, SOCKET_READABLE);
 }
 
 void conn_set_state(struct conn *conn, enum conn_state state)
@@ -114,8 +119,7 @@ void conn_set_state(struct conn *conn, enum conn_state state)
         start_timer(conn);
         break;
     case CONN_ANSWER:
-        conn->is_waiting = true; /* the answer is ours to give, however long it takes */
-        socket_watch(conn->socket, SOCKET_HANGUP);
+        conn_wait_unread(conn); /* the answer is ours to give, however long it takes */
         break;
     case CONN_SENDING:
         start_timer(conn);
@@ -178,9 +182,25 @@ static void hung_up(struct conn *conn)
     conn_close(conn, &why);
 }
 
+/* The rest of `100 Continue`; what is watched besides stays so. */
+static void go_on_continuing(struct conn *conn)
+{
+    conn_send_continue(conn);
+    if (conn->is_waiting)
+        conn_wait_unread(conn);
+    else
+        conn_wait_to_read(conn);
+}
+
 static void socket_ready(struct socket_user *user, unsigned events)
 {
     struct conn *conn = container_of(user, struct conn, user);
+    if (conn->continue_left > 0 && (events & SOCKET_WRITABLE) != 0) {
+        go_on_continuing(conn);
+        events &= ~(unsigned)SOCKET_WRITABLE;
+        if (events == 0)
+            return;
+    }
     if (conn->state == CONN_SENDING) {
         conn_send_some(conn);
     } else if (conn->state == CONN_LINGER) {

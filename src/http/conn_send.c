@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "http/conn_state.h"
 
-enum { PARTS = 4, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
+enum { PARTS = 5, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
 
 /* ---- the log ---- */
 
@@ -153,6 +153,33 @@ static int join_small(struct iovec *parts, char small[SMALL_SIZE])
     return 1;
 }
 
+static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+static struct iovec rest_of_continue(const struct conn *conn)
+{
+    return part_of(span_from(go_on + sizeof go_on - 1 - conn->continue_left, conn->continue_left));
+}
+
+/* A connection that is lost is found later. */
+void conn_send_continue(struct conn *conn)
+{
+    struct iovec rest = rest_of_continue(conn);
+    long sent = socket_write(conn->socket, &rest, 1);
+    if (sent > 0)
+        conn->continue_left = (uint8_t)(conn->continue_left - sent);
+    else if (sent != -EAGAIN)
+        conn->continue_left = 0;
+}
+
+void conn_continue(struct conn *conn)
+{
+    if (!conn->wants_continue)
+        return;
+    conn->wants_continue = false;
+    conn->continue_left = sizeof go_on - 1;
+    conn_send_continue(conn);
+}
+
 void conn_answer(struct conn *conn, struct answer *answer)
 {
     assert(!conn->is_answered);
@@ -163,11 +190,13 @@ void conn_answer(struct conn *conn, struct answer *answer)
     char front[FRONT_SIZE], small[SMALL_SIZE];
     size_t front_length = write_front(conn, answer, front);
     bool sends_body = !conn->is_head_method && !has_no_body(answer->status) && answer->reader == NULL;
-    struct iovec parts[PARTS] = {{front, front_length},
+    struct iovec parts[PARTS] = {rest_of_continue(conn),
+                                 {front, front_length},
                                  {answer->fields, answer->used},
                                  part_of(span_of("\r\n")),
                                  part_of(sends_body ? answer->body : span_of(""))};
     int count = join_small(parts, small);
+    conn->continue_left = 0;
     take_reader(conn, answer);
     bool has_more = conn->reader != NULL && conn->reader_left > 0;
     if (has_more)
@@ -185,16 +214,6 @@ void conn_answer_error(struct conn *conn, const struct error *error)
     struct answer answer;
     answer_problem(&answer, error);
     conn_answer(conn, &answer);
-}
-
-void conn_continue(struct conn *conn)
-{
-    if (!conn->wants_continue)
-        return;
-    conn->wants_continue = false;
-    struct iovec line = part_of(span_of("HTTP/1.1 100 Continue\r\n\r\n"));
-    socket_write(conn->socket, &line,
-                 1); /* a new connection's buffer holds these few bytes; a lost one is found later */
 }
 
 static bool send_out(struct conn *conn)

@@ -61,9 +61,10 @@ struct conn {
     uint32_t unparsed;      /* bytes behind what is being parsed now: they will be pending */
     int status;             /* of the answer, for the log */
     uint8_t state;
-    uint8_t window;   /* enum conn_window */
-    bool is_begun;    /* the request has been begun and not answered */
-    bool is_answered; /* its answer was given */
+    uint8_t window;        /* enum conn_window */
+    uint8_t continue_left; /* of `100 Continue`, what the socket did not take */
+    bool is_begun;         /* the request has been begun and not answered */
+    bool is_answered;      /* its answer was given */
     bool keeps_alive;
     bool is_body_whole;
     bool is_head_method;
@@ -119,6 +120,9 @@ void conn_next(struct conn *conn);
 void conn_forget_note(struct conn *conn);
 
 /* ---- conn_send.c ---- */
+
+/* Sends what is left of `100 Continue`. */
+void conn_send_continue(struct conn *conn);
 
 /* Sends what can be sent (CONN_SENDING). */
 void conn_send_some(struct conn *conn);
