@@ -126,7 +126,8 @@ void conn_feed_pending(struct conn *conn)
     if (conn->pending == NULL && conn->state != CONN_BODY)
         return;
     size_t length = conn->pending_end - conn->pending_at;
-    size_t left = feed(conn, conn->pending != NULL ? conn->pending + conn->pending_at : NULL, length);
+    const uint8_t *bytes = conn->pending != NULL ? conn->pending + conn->pending_at : (const uint8_t *)"";
+    size_t left = feed(conn, bytes, length);
     if (conn->pending == NULL)
         return;
     conn->pending_at = (uint32_t)(conn->pending_end - left);

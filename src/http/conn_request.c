@@ -130,8 +130,8 @@ static void pass_over(struct conn *conn)
     size_t used = 0;
     enum h1_event event;
     do {
-        event = h1_parse(conn->h1, conn->http->head, conn->pending != NULL ? conn->pending + conn->pending_at : NULL,
-                         conn->pending_end - conn->pending_at, &used, &body);
+        const uint8_t *bytes = conn->pending != NULL ? conn->pending + conn->pending_at : (const uint8_t *)"";
+        event = h1_parse(conn->h1, conn->http->head, bytes, conn->pending_end - conn->pending_at, &used, &body);
         conn->pending_at += (uint32_t)used;
     } while (event == H1_BODY);
     conn->is_body_whole = event == H1_END;
