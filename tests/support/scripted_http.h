@@ -47,7 +47,7 @@ struct script {
     uint8_t *block;
     char name[32], body[SHOWN_MAX + 1], trailers[64];
     char id[160];
-    bool is_told_gone;
+    bool is_head;
 };
 
 struct script_reader {
@@ -316,6 +316,7 @@ static inline void script_begin(struct conn *conn, const struct request *request
     site->begun++;
     script->task.run = script_task;
     script->timer.run = script_rang;
+    script->is_head = request->method == METHOD_HEAD;
     script_read_plan(&script->plan, request);
     snprintf(script->name, sizeof script->name, "%.*s", (int)request->target.path.length - 1,
              request->target.path.at + 1);
