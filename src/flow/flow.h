@@ -6,7 +6,8 @@
  *     sink    (who takes)     grant, done                   v  ^  up
  *
  * - A source never pushes more than it was granted. What `push` returns is credit again at once; what the sink keeps comes
- *   back later by `grant`. A sink that has granted bytes takes them whenever they come.
+ *   back later by `grant`. A sink that has granted bytes takes them whenever they come. One that begins without any credit is
+ *   not open yet: until its first grant it is asked for nothing but abort, also by who has no byte to push.
  * - Nobody calls back from inside a call made on it: grant and done come from another call back (core/loop.h, loop_soon).
  * - push, any number of times; then finish once; then, after done(staged), publish once; then done(published). abort ends it
  *   at any moment before done(published) or done(failed) has come, and done does not follow. After done(failed) there is
@@ -52,7 +53,8 @@ struct sink_ops {
     void (*abort)(struct sink *sink, const struct error *why);
 
     /* NULL: it borrows, that is, it is finished with all bytes when push returns, so they may lie anywhere. Otherwise it
-     * has to keep them, and they have to lie in blocks of this reserve. Asked before each read: it can change. */
+     * has to keep them, and they have to lie in blocks of this reserve. Asked before each read: it can change. A block is
+     * filled from its beginning and without gaps before another is begun, so that what is kept lies in few pieces. */
     struct reserve *(*keeps)(struct sink *sink);
 };
 
