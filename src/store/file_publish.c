@@ -88,6 +88,20 @@ void file_prune(struct file_store *store, const char *key)
 
 /* ---- what is there now ---- */
 
+static bool stop_at_first(void *owner, const char *name)
+{
+    (void)name;
+    *(bool *)owner = false;
+    return false;
+}
+
+/* One that is empty is left over from something that failed: it counts as nothing, and goes when an object comes. */
+static bool is_empty_folder(int folder)
+{
+    bool is_empty = true;
+    return folder_list(folder, stop_at_first, &is_empty) == 0 && is_empty;
+}
+
 /* What lies under the key: NOT_FOUND and other errors go to `error`, false then. */
 static bool look(struct file_store *store, const char *key, struct object_status *status, uint64_t *inode,
                  struct error *error)
@@ -98,7 +112,7 @@ static bool look(struct file_store *store, const char *key, struct object_status
     struct file_status raw;
     int result = file_status(file, &raw);
     if (result == 0 && raw.is_folder)
-        result = -EISDIR;
+        result = is_empty_folder(file) ? -ENOENT : -EISDIR;
     if (result == 0)
         result = file_object_look(store, file, status);
     file_close(&file);
@@ -148,14 +162,6 @@ static bool wants_new(const struct conditions *conditions)
            conditions->if_none_match.at != NULL && span_equal(conditions->if_none_match, span_of("*"));
 }
 
-static bool stop_at_first(void *owner, const char *name)
-{
-    (void)name;
-    *(bool *)owner = false;
-    return false;
-}
-
-/* A folder that is empty is left over from something that failed, and goes when the object comes. */
 static bool conflicts(struct file_store *store, const char *key, struct error *error)
 {
     struct file_status status;
@@ -165,10 +171,8 @@ static bool conflicts(struct file_store *store, const char *key, struct error *e
     if (result == 0 && status.is_file)
         return false;
     if (result == 0 && status.is_folder) {
-        bool is_empty = true;
         int folder = folder_open_beneath(store->root, key);
-        if (folder >= 0)
-            folder_list(folder, stop_at_first, &is_empty);
+        bool is_empty = folder == -ENOENT || (folder >= 0 && is_empty_folder(folder));
         file_close(&folder);
         if (is_empty)
             return false;
@@ -219,6 +223,18 @@ static int link_new(struct file_object *object, int folder, const char *name)
     return result;
 }
 
+/* The same for who may not replace anything, and so never has the turn of the key: an empty folder is nothing. */
+static int link_only_new(struct file_object *object, int folder, const char *name)
+{
+    int result = link_new(object, folder, name);
+    if (result != -EEXIST)
+        return result;
+    int removed = folder_remove(folder, name);
+    if (removed == 0)
+        return link_new(object, folder, name);
+    return removed == -ENOTEMPTY ? removed : result;
+}
+
 /* In the place of what has the name now; with the turn of the key. */
 static int replace(struct file_object *object, int folder, const char *name)
 {
@@ -250,13 +266,14 @@ static int replace(struct file_object *object, int folder, const char *name)
     return 0;
 }
 
-static int publish_once(struct file_object *object, bool may_replace)
+static int publish_once(struct file_object *object,
+                        int (*give_name)(struct file_object *object, int folder, const char *name))
 {
     const char *name;
     int folder = file_open_parent(object->store, object->key, true, &name);
     if (folder < 0)
         return folder;
-    int result = may_replace ? replace(object, folder, name) : link_new(object, folder, name);
+    int result = give_name(object, folder, name);
     if (result == 0)
         object->has_meta = false; /* its record is the visible object's now, whatever fails yet */
     if (result == 0 && object->store->terms.is_durable)
@@ -279,7 +296,7 @@ enum publish_result file_publish(struct file_object *object, const struct condit
     bool replaces_any = has_turn && !has_conditions(conditions); /* also what came between looking and linking */
     int result = -ENOENT;
     for (int tries = 0; tries < TRIES && (result == -ENOENT || (result == -EEXIST && replaces_any)); tries++)
-        result = publish_once(object, has_turn && !only_new);
+        result = publish_once(object, only_new ? link_only_new : has_turn ? replace : link_new);
     if (result == 0)
         return PUBLISH_DONE;
     if (result == -EEXIST && !has_turn && !only_new)
