@@ -245,14 +245,19 @@ static unsigned forget(bool tells)
     return count + descriptors_forget(tells);
 }
 
-void machine_crash(void)
+void machine_kill(void)
 {
     if (machine.is_running)
         machine_fault("it can't crash inside of a call back, only between two events");
     descriptors_forget(false);
-    disk_crash();
     clients_cut();
     machine.is_crashed = true;
+}
+
+void machine_crash(void)
+{
+    machine_kill();
+    disk_crash();
 }
 
 void machine_restart(uint64_t seed, const struct machine_habits *habits)

@@ -52,6 +52,9 @@ uint64_t machine_fail_file_call(uint64_t nth, int errno_value);
  * files fail with EIO, so that what ran may be run to its end and closed in order; or it is left as it lies, and its memory
  * is the test's loss. */
 void machine_crash(void);
+
+/* The same for a process that is killed: its descriptors and connections end, and files and folders stay as they are. */
+void machine_kill(void);
 void machine_restart(uint64_t seed, const struct machine_habits *habits);
 
 /* Ends everything and frees it, clients too. What is still open (descriptors, sockets, listeners, pools, loops) is counted,
