@@ -365,8 +365,8 @@ static void an_abort_may_come_in_any_call_back(const struct flow_subject *subjec
     {
         if (!begin(subject))
             continue;
-        add_lane(some_size())->aborts_at = 1 + (unsigned)machine_random(4);
-        add_lane(machine_random(5000))->aborts_at = 1 + (unsigned)machine_random(2);
+        add_lane(some_size())->aborts_at = 1 + (unsigned)machine_random(8);
+        add_lane(machine_random(5000))->aborts_at = 1 + (unsigned)machine_random(4);
         end();
     }
 }
@@ -457,7 +457,7 @@ static void a_wrong_digest_is_never_staged(const struct flow_subject *subject)
             continue;
         struct lane *lane = add_lane(some_size());
         lane->is_dishonest = lane->may_fail = true;
-        lane->aborts_at = chance(300) ? 1 + (unsigned)machine_random(3) : 0;
+        lane->aborts_at = chance(300) ? 1 + (unsigned)machine_random(5) : 0;
         end();
         assert_true(lane->lower.state == CHECKED_ABORTED || lane->lower.state == CHECKED_FAILED || !lane->has_begun);
         if (lane->has_begun && !lane->source.has_aborted && !subject->may_fail)

@@ -46,6 +46,15 @@ void scripted_source_abort(struct scripted_source *source)
     }
 }
 
+/* True when this was the moment. */
+static bool aborts_now(struct scripted_source *source)
+{
+    if (source->aborts_at == 0 || --source->aborts_at > 0)
+        return false;
+    scripted_source_abort(source);
+    return true;
+}
+
 /* ---- sending ---- */
 
 static void come_back(struct scripted_source *source)
@@ -106,6 +115,7 @@ static void send_piece(struct scripted_source *source, uint8_t *at, size_t lengt
     source->credit += source->sink->ops->push(source->sink, (struct slice){at, length, source->tail});
     if (source->tail == NULL)
         memset(at, SPOILT, length); /* what was borrowed is the source's again */
+    aborts_now(source);
 }
 
 static void finish(struct scripted_source *source)
@@ -118,6 +128,7 @@ static void finish(struct scripted_source *source)
     block_release(&source->tail);
     source->state = SOURCE_FINISHING;
     source->sink->ops->finish(source->sink, &whole);
+    aborts_now(source);
 }
 
 static void go_on(struct scripted_source *source)
@@ -143,6 +154,7 @@ static void publish(struct scripted_source *source)
 {
     source->state = SOURCE_PUBLISHING;
     source->sink->ops->publish(source->sink);
+    aborts_now(source);
 }
 
 static void go_on_task(struct task *task)
@@ -168,14 +180,6 @@ static void block_came(struct task *task)
 }
 
 /* ---- what it is told ---- */
-
-static bool aborts_now(struct scripted_source *source)
-{
-    if (source->aborts_at == 0 || --source->aborts_at > 0)
-        return false;
-    scripted_source_abort(source);
-    return true;
-}
 
 static void granted(struct source *face, size_t bytes)
 {

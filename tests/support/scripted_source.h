@@ -21,7 +21,7 @@ struct scripted_source {
     uint32_t crc;
     unsigned pauses;        /* chance in a thousand, before each piece */
     size_t most;            /* bytes of one piece */
-    unsigned aborts_at;     /* the n-th thing that it is told; 0: never */
+    unsigned aborts_at;     /* when so many things were done or told; 0: never */
     bool claims, is_honest; /* finish tells a checksum, and the right one */
     enum scripted_source_state state;
     struct outcome outcome; /* the last that was told */
