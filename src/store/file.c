@@ -93,6 +93,7 @@ struct sweep {
 static bool sweep_file(void *owner, const char *name)
 {
     struct sweep *sweep = owner;
+    file_object_sweep(sweep->store, sweep->instance, name);
     if (file_remove(sweep->instance, name) == 0)
         sweep->files++;
     return true;
@@ -182,6 +183,25 @@ static int try_writing(struct file_store *store)
     return result;
 }
 
+/* Records and notes are as durable as the folders that they lie in. */
+static int sync_folders(struct file_store *store, int instances, int own)
+{
+    if (!store->terms.is_durable)
+        return 0;
+    int result = folder_sync(instances);
+    if (result == 0)
+        result = folder_sync(own);
+    return result == 0 ? folder_sync(store->root) : result;
+}
+
+static bool note_record(void *owner, const char *name)
+{
+    struct file_store *store = owner;
+    (void)name;
+    atomic_store_explicit(&store->has_records, true, memory_order_relaxed);
+    return false;
+}
+
 static int open_folders(struct file_store *store)
 {
     int own = open_made(store, store->root, ".penstock");
@@ -192,7 +212,10 @@ static int open_folders(struct file_store *store)
     int result = instances < 0 ? instances : store->meta < 0 ? store->meta : open_instance(store, instances);
     if (result >= 0) {
         store->staging = result;
-        result = try_writing(store);
+        result = sync_folders(store, instances, own);
+        if (result == 0)
+            result = try_writing(store);
+        folder_list(store->meta, note_record, store);
         sweep(store, instances);
     }
     file_close(&own);

@@ -29,6 +29,7 @@ struct file_store {
     bool writes_in_memory;
     bool has_unnamed_files;
     bool is_volatile;
+    _Atomic bool has_records; /* there may be something in the meta folder */
     struct threads *threads;
     struct turns *turns;
     struct reserve **reserves;      /* one for each loop */
@@ -71,7 +72,9 @@ struct file_object {
     char etag[VERSION_SIZE + 2];   /* what is kept with it: version in quotes, digests, type and coding (empty: none) */
     struct digests *digests;       /* there from finish on */
     struct span content_type, content_encoding;
-    bool has_meta; /* its record lies in the meta folder */
+    bool has_meta;     /* its record lies in the meta folder, and goes when the object is not published */
+    uint64_t inode;    /* where it has */
+    uint64_t replaced; /* inode of what had its name before and has no other; 0: there was nothing */
     bool has_replaced;
 };
 
@@ -107,8 +110,17 @@ int file_object_keep(struct file_object *object);
 /* Blocking: what is known of the open file. 0 or -errno. */
 int file_object_look(struct file_store *store, int file, struct object_status *status_out);
 
-/* Blocking: forgets the record of an object that is gone, if it had one in the meta folder. */
+/* Blocking: forgets the record of an object that is gone, if it had one in the meta folder, and its note. */
 void file_object_forget(struct file_store *store, uint64_t inode);
+
+/* A note in the staging folder says that the record of this file may be nobody's: the file has no name yet, or is losing it.
+ * Whoever sweeps after a kill or a loss of power then looks whether the file is under its key. Blocking; 0 or -errno. Nothing
+ * is written where no object has a record in the meta folder. */
+int file_object_note(struct file_store *store, const char *key, const struct file_status *file);
+void file_object_forget_note(struct file_store *store, uint64_t inode); /* the record is its object's again */
+
+/* Blocking: `name` was left in the staging folder `instance`; when it is a note, does what it asks for. */
+void file_object_sweep(struct file_store *store, int instance, const char *name);
 
 /* ---- file_reader.c ---- */
 

@@ -10,12 +10,13 @@
 #include <string.h>
 
 #include "base/base64.h"
+#include "base/key.h"
 #include "core/clock.h"
 #include "store/file.h"
 
 static const char format_line[] = "penstock 1\n";
 
-enum { INODE_NAME_SIZE = 17 };
+enum { INODE_NAME_SIZE = 17, STATE_MAX = 64, NOTE_MAX = STATE_MAX + KEY_MAX };
 
 static const enum digest_kind kinds[] = {DIGEST_CRC32C, DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -103,6 +104,73 @@ static int write_meta(struct file_store *store, int file, const char *record, si
     return result == 0 && store->terms.is_durable ? file_sync(file) : result;
 }
 
+/* ---- notes ---- */
+
+int file_object_note(struct file_store *store, const char *key, const struct file_status *status)
+{
+    char name[INODE_NAME_SIZE], note[NOTE_MAX];
+    if (!atomic_load_explicit(&store->has_records, memory_order_relaxed))
+        return 0;
+    size_t used = write_state(status, note, sizeof note);
+    if (!span_copy(span_of(key), note + used, sizeof note - used))
+        return -ENAMETOOLONG;
+    used += strlen(key);
+    inode_name(status->inode, name);
+    file_remove(store->staging, name); /* an older one, of a file that had the same inode */
+    int file = file_create_named(store->staging, name);
+    if (file < 0)
+        return file;
+    int result = write_meta(store, file, note, used);
+    file_close(&file);
+    return result == 0 && store->terms.is_durable ? folder_sync(store->staging) : result;
+}
+
+void file_object_forget_note(struct file_store *store, uint64_t inode)
+{
+    char name[INODE_NAME_SIZE];
+    inode_name(inode, name);
+    if (atomic_load_explicit(&store->has_records, memory_order_relaxed))
+        file_remove(store->staging, name);
+}
+
+/* Reads up to `size` - 1 bytes as a text; false when it can't be opened. */
+static bool read_text(int folder, const char *name, char *out, size_t size)
+{
+    int file = file_open_read(folder, name);
+    if (file < 0)
+        return false;
+    long length = file_read(file, (uint8_t *)out, size - 1, 0);
+    file_close(&file);
+    out[length > 0 ? length : 0] = '\0';
+    return length > 0;
+}
+
+void file_object_sweep(struct file_store *store, int instance, const char *name)
+{
+    char note[NOTE_MAX], record[ATTRIBUTE_MAX + 1], state[STATE_MAX], inode[INODE_NAME_SIZE] = "";
+    char *key;
+    struct file_status status;
+    if (strlen(name) != INODE_NAME_SIZE - 1 || !read_text(instance, name, note, sizeof note) ||
+        (key = strchr(note, '\n')) == NULL)
+        return;
+    key++;
+    size_t length = (size_t)(key - note);
+    if (!read_text(store->meta, name, record, sizeof record) || strlen(record) < length ||
+        memcmp(record + strlen(record) - length, note, length) != 0)
+        return; /* gone, or another file's by now */
+    int result = file_status_of(store->root, key, &status);
+    if (result == 0) {
+        inode_name(status.inode, inode);
+        write_state(&status, state, sizeof state);
+    } else if (result != -ENOENT && result != -ENOTDIR) {
+        return;
+    }
+    if (strcmp(inode, name) != 0 || strncmp(state, note, length) != 0)
+        file_remove(store->meta, name);
+}
+
+/* ---- records ---- */
+
 static int keep_in_meta(struct file_object *object, char *record, size_t used, size_t size)
 {
     struct file_store *store = object->store;
@@ -110,6 +178,12 @@ static int keep_in_meta(struct file_object *object, char *record, size_t used, s
     int result = file_set_modified(object->file, clock_wall_ms() * 1000000);
     if (result == 0)
         result = file_status(object->file, &status);
+    if (result < 0)
+        return result;
+    atomic_store_explicit(&store->has_records, true, memory_order_relaxed);
+    object->has_meta = true;
+    object->inode = status.inode;
+    result = file_object_note(store, object->key, &status);
     if (result < 0)
         return result;
     used += write_state(&status, record + used, size - used);
@@ -127,7 +201,6 @@ static int keep_in_meta(struct file_object *object, char *record, size_t used, s
         file_remove(store->staging, staged);
         return result;
     }
-    object->has_meta = true;
     return store->terms.is_durable ? folder_sync(store->meta) : 0;
 }
 
@@ -148,7 +221,7 @@ int file_object_keep(struct file_object *object)
 
 static bool look_in_meta(struct file_store *store, const struct file_status *file, struct object_status *status_out)
 {
-    char name[INODE_NAME_SIZE], record[ATTRIBUTE_MAX], state[64];
+    char name[INODE_NAME_SIZE], record[ATTRIBUTE_MAX], state[STATE_MAX];
     inode_name(file->inode, name);
     int meta = file_open_read(store->meta, name);
     if (meta < 0)
@@ -185,5 +258,9 @@ void file_object_forget(struct file_store *store, uint64_t inode)
 {
     char name[INODE_NAME_SIZE];
     inode_name(inode, name);
-    file_remove(store->meta, name);
+    int result = file_remove(store->meta, name);
+    if (result == 0 && store->terms.is_durable)
+        result = folder_sync(store->meta); /* before the note goes */
+    if (result == 0 || result == -ENOENT)
+        file_object_forget_note(store, inode);
 }

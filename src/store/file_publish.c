@@ -103,29 +103,27 @@ static bool is_empty_folder(int folder)
 }
 
 /* What lies under the key: NOT_FOUND and other errors go to `error`, false then. */
-static bool look(struct file_store *store, const char *key, struct object_status *status, uint64_t *inode,
-                 struct error *error)
+static bool look(struct file_store *store, const char *key, struct object_status *status,
+                 struct file_status *raw, struct error *error)
 {
     int file = file_open_read(store->root, key);
     if (file < 0)
         return file_key_error(error, file);
-    struct file_status raw;
-    int result = file_status(file, &raw);
-    if (result == 0 && raw.is_folder)
+    int result = file_status(file, raw);
+    if (result == 0 && raw->is_folder)
         result = is_empty_folder(file) ? -ENOENT : -EISDIR;
     if (result == 0)
         result = file_object_look(store, file, status);
     file_close(&file);
-    *inode = raw.inode;
     return result == 0 || file_key_error(error, result);
 }
 
-static bool judge(struct file_store *store, const char *key, const struct conditions *conditions, uint64_t *inode,
-                  struct error *error)
+static bool judge(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error)
 {
     struct object_status status = {0};
+    struct file_status raw;
     struct error why = {0};
-    bool exists = look(store, key, &status, inode, &why);
+    bool exists = look(store, key, &status, &raw, &why);
     if (!exists && why.code != ERROR_NOT_FOUND) {
         *error = why;
         return false;
@@ -196,10 +194,9 @@ static bool has_space(struct file_store *store, const struct object_meta *meta, 
 
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error)
 {
-    uint64_t inode;
     if (conflicts(store, meta->key, error))
         return false;
-    if (has_conditions(&meta->conditions) && !judge(store, meta->key, &meta->conditions, &inode, error))
+    if (has_conditions(&meta->conditions) && !judge(store, meta->key, &meta->conditions, error))
         return false;
     return has_space(store, meta, error);
 }
@@ -255,14 +252,33 @@ static int replace(struct file_object *object, int folder, const char *name)
         file_random_name(object->staged);
         result = file_link(object->file, store->staging, object->staged);
     }
+    if (result == 0 && before.links <= 1)
+        result = file_object_note(store, object->key, &before);
     if (result == 0)
         result = file_rename(store->staging, object->staged, folder, name, true);
-    if (result < 0)
+    if (result < 0) {
+        file_object_forget_note(store, before.inode);
         return result;
+    }
     object->staged[0] = '\0';
     object->has_replaced = true;
-    if (before.links <= 1)
-        file_object_forget(store, before.inode);
+    object->replaced = before.links <= 1 ? before.inode : 0;
+    return 0;
+}
+
+/* It is visible from now on, whatever follows. What was replaced loses its record only when the power can't bring it back. */
+static int settle(struct file_object *object, int folder)
+{
+    struct file_store *store = object->store;
+    bool has_meta = object->has_meta;
+    object->has_meta = false;
+    int result = store->terms.is_durable ? folder_sync(folder) : 0;
+    if (result < 0)
+        return result;
+    if (has_meta)
+        file_object_forget_note(store, object->inode);
+    if (object->replaced != 0)
+        file_object_forget(store, object->replaced);
     return 0;
 }
 
@@ -275,9 +291,7 @@ static int publish_once(struct file_object *object,
         return folder;
     int result = give_name(object, folder, name);
     if (result == 0)
-        object->has_meta = false; /* its record is the visible object's now, whatever fails yet */
-    if (result == 0 && object->store->terms.is_durable)
-        result = folder_sync(folder);
+        result = settle(object, folder);
     close_parent(object->store, &folder);
     return result;
 }
@@ -285,12 +299,11 @@ static int publish_once(struct file_object *object,
 enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
                                  struct error *error)
 {
-    uint64_t inode;
     bool only_new = wants_new(conditions);
     if (!only_new && has_conditions(conditions)) {
         if (!has_turn)
             return PUBLISH_NEEDS_TURN;
-        if (!judge(object->store, object->key, conditions, &inode, error))
+        if (!judge(object->store, object->key, conditions, error))
             return PUBLISH_FAILED;
     }
     bool replaces_any = has_turn && !has_conditions(conditions); /* also what came between looking and linking */
@@ -311,28 +324,40 @@ enum publish_result file_publish(struct file_object *object, const struct condit
 
 /* ---- removing ---- */
 
+static int remove_name(struct file_store *store, const char *key, int folder, const char *name,
+                       const struct file_status *file)
+{
+    int result = file->links <= 1 ? file_object_note(store, key, file) : 0;
+    if (result == 0)
+        result = file_remove(folder, name);
+    if (result < 0)
+        file_object_forget_note(store, file->inode);
+    return result;
+}
+
 bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions,
                         struct error *error)
 {
-    uint64_t inode = 0;
-    if (has_conditions(conditions) && !judge(store, key, conditions, &inode, error))
+    if (has_conditions(conditions) && !judge(store, key, conditions, error))
         return false;
     struct object_status status;
-    if (!look(store, key, &status, &inode, error)) {
+    struct file_status raw;
+    if (!look(store, key, &status, &raw, error)) {
         if (error->code == ERROR_KEY_CONFLICT) /* a folder, or beneath a file: not an object */
             file_key_error(error, -ENOENT);
         return false;
     }
     const char *name;
     int folder = file_open_parent(store, key, false, &name);
-    int result = folder < 0 ? folder : file_remove(folder, name);
+    int result = folder < 0 ? folder : remove_name(store, key, folder, name, &raw);
     if (result == 0 && store->terms.is_durable)
         result = folder_sync(folder);
     if (folder >= 0)
         close_parent(store, &folder);
     if (result < 0)
         return file_key_error(error, result);
-    file_object_forget(store, inode);
+    if (raw.links <= 1)
+        file_object_forget(store, raw.inode);
     file_prune(store, key);
     return true;
 }
