@@ -5,8 +5,8 @@
  *     source  (who sends)     push, finish, publish, abort  |  down
  *     sink    (who takes)     grant, done                   v  ^  up
  *
- * - A source never pushes more than it was granted. What `push` returns is credit again at once; what the sink keeps comes
- *   back later by `grant`. A sink that has granted bytes takes them whenever they come. One that begins without any credit is
+ * - A source never pushes more than it was granted. What `push` returns is credit again at once; what the sink keeps, or is
+ *   not ready to see followed by more, comes back later by `grant`. A sink that has granted bytes takes them whenever they come. One that begins without any credit is
  *   not open yet: until its first grant it is asked for nothing but abort, also by who has no byte to push.
  * - Nobody calls back from inside a call made on it: grant and done come from another call back (core/loop.h, loop_soon).
  * - push, any number of times; then finish once; then, after done(staged), publish once; then done(published). abort ends it

@@ -1,7 +1,8 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
- * file.c opens the store and sweeps what others left; file_sink.c takes an upload; file_publish.c makes it visible and
- * removes it; file_object.c keeps what belongs to an object beside its bytes; file_reader.c gives objects back.
+ * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
+ * file_publish.c makes it visible and removes it; file_object.c keeps what belongs to an object beside its bytes;
+ * file_reader.c gives objects back.
  *
  * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds what
  * needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
@@ -33,6 +34,7 @@ struct file_store {
     struct threads *threads;
     struct turns *turns;
     struct reserve **reserves;      /* one for each loop */
+    _Atomic unsigned long_uploads;  /* that share the window of write_back */
     _Atomic uint64_t slow_until_us; /* until then every call goes to the threads */
 };
 

@@ -103,8 +103,8 @@ static bool is_empty_folder(int folder)
 }
 
 /* What lies under the key: NOT_FOUND and other errors go to `error`, false then. */
-static bool look(struct file_store *store, const char *key, struct object_status *status,
-                 struct file_status *raw, struct error *error)
+static bool look(struct file_store *store, const char *key, struct object_status *status, struct file_status *raw,
+                 struct error *error)
 {
     int file = file_open_read(store->root, key);
     if (file < 0)

@@ -3,6 +3,8 @@
  * While the disk is quick its bytes are written as they are pushed, from wherever they lie (it borrows). When it is slow,
  * they lie in blocks (it keeps) and are written on a thread, one write at a time, in order. What may block is one file_call
  * at a time; when the upload is aborted meanwhile the sink lives on as the store's own until that call is back. */
+#include "store/file_sink.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -10,72 +12,13 @@
 #include "base/base64.h"
 #include "core/account.h"
 #include "core/clock.h"
-#include "core/handles.h"
-#include "core/kept_error.h"
 #include "core/random.h"
-#include "store/file.h"
 
-enum {
-    CREDIT = 256 * 1024,                /* file bytes of one upload that may be in memory */
-    KEPT_MAX = CREDIT / BLOCK_SIZE + 2, /* pieces they can lie in: the first and the last may be parts of a block */
-    QUICK_DISCARD = 4 * 1024 * 1024     /* an unpublished file that is larger takes the kernel a while to forget */
-};
-
-enum sink_state {
-    SINK_OPENING,
-    SINK_OPEN,
-    SINK_STAGING, /* has all bytes; writes what it keeps, then keeps the record and syncs */
-    SINK_STAGED,
-    SINK_PUBLISHING,
-    SINK_PUBLISHED, /* not told yet */
-    SINK_FAILED,    /* not told yet */
-    SINK_LEAVING    /* nobody's any more */
-};
-
-struct kept {
-    struct block *block;
-    uint32_t from, length; /* of its bytes */
-};
-
-struct own_turn {
-    struct turn turn;
-    struct file_sink *file;
-};
-
-struct file_sink {
-    struct sink sink;
-    struct file_call call;
-    struct handle handle;
-    struct task told;      /* done, when it must not be told from within a call */
-    struct own_turn *turn; /* NULL, unless publishing needs it */
-    struct file_object object;
-    struct conditions *conditions; /* NULL: none were sent; into `text` */
-    struct kept_error error;
-    enum sink_state state;
-    uint64_t written;
-    struct kept kept[KEPT_MAX];
-    unsigned kept_count, writing; /* of them, in the call that is under way */
-    bool has_failed;
-    enum publish_result publish_result;
-    uint64_t known_size;
-    bool is_size_known;
-    size_t size; /* of this allocation */
-    char text[]; /* the key, the values of the conditions, type and coding */
-};
-
-static struct file_sink *file_sink_of(struct sink *sink)
-{
-    return container_of(sink, struct file_sink, sink);
-}
-
-static struct file_sink *file_sink_of_call(struct file_call *call)
-{
-    return container_of(call, struct file_sink, call);
-}
+enum { QUICK_DISCARD = 4 * 1024 * 1024 /* an unpublished file that is larger takes the kernel a while to forget */ };
 
 /* ---- the end ---- */
 
-static void pass_turn(struct file_sink *file)
+void file_sink_pass_turn(struct file_sink *file)
 {
     if (file->turn == NULL)
         return;
@@ -83,12 +26,13 @@ static void pass_turn(struct file_sink *file)
     account_free(ACCOUNT_STORE, &file->turn, sizeof *file->turn);
 }
 
-static void free_sink(struct file_sink *file)
+void file_sink_free(struct file_sink *file)
 {
     loop_cancel(file->call.loop, &file->told);
-    pass_turn(file);
+    file_sink_pass_turn(file);
     for (unsigned i = 0; i < file->kept_count; i++)
         block_release(&file->kept[i].block);
+    write_back_close(file);
     struct error untold;
     kept_error_take(&file->error, &untold);
     account_free(ACCOUNT_STORE, &file->object.digests, sizeof *file->object.digests);
@@ -111,23 +55,23 @@ static void discard(struct file_call *call)
 
 static void discarded(struct file_call *call)
 {
-    free_sink(file_sink_of_call(call));
+    file_sink_free(file_sink_of_call(call));
 }
 
 /* Nobody asks for it any more: the file goes, and then the sink. */
-static void leave(struct file_sink *file)
+void file_sink_leave(struct file_sink *file)
 {
     file->state = SINK_LEAVING;
     file->handle.owner = NULL;
-    if (file->call.is_busy)
+    if (file->call.is_busy || file->write_back.call.is_busy)
         return; /* the call that is under way comes here again */
-    pass_turn(file);
+    file_sink_pass_turn(file);
     enum file_place place = file->written > QUICK_DISCARD ? PLACE_THREAD : PLACE_BY_SPEED;
     if (file_call_run(&file->call, discard, discarded, place))
-        free_sink(file);
+        file_sink_free(file);
 }
 
-static void tell(struct file_sink *file)
+void file_sink_tell(struct file_sink *file)
 {
     struct source *source = file->sink.source;
     struct outcome outcome = {.size = file->written, .has_replaced = file->object.has_replaced};
@@ -141,12 +85,12 @@ static void tell(struct file_sink *file)
     case SINK_PUBLISHED:
         outcome.kind = OUTCOME_PUBLISHED;
         file_close(&file->object.file);
-        free_sink(file);
+        file_sink_free(file);
         break;
     default:
         outcome.kind = OUTCOME_FAILED;
         kept_error_take(&file->error, &outcome.error);
-        leave(file);
+        file_sink_leave(file);
         break;
     }
     source->ops->done(source, &outcome);
@@ -154,27 +98,27 @@ static void tell(struct file_sink *file)
 
 static void tell_task(struct task *task)
 {
-    tell(container_of(task, struct file_sink, told));
+    file_sink_tell(container_of(task, struct file_sink, told));
 }
 
-static void tell_soon(struct file_sink *file, enum sink_state state)
+void file_sink_tell_soon(struct file_sink *file, enum sink_state state)
 {
     file->state = state;
     loop_soon(file->call.loop, &file->told);
 }
 
 /* Where every call comes back: true when there is something left to do for somebody. */
-static bool is_wanted(struct file_sink *file)
+bool file_sink_is_wanted(struct file_sink *file)
 {
     if (file->state != SINK_LEAVING)
         return true;
-    leave(file);
+    file_sink_leave(file);
     return false;
 }
 
 /* ---- opening ---- */
 
-static struct object_meta meta_of(struct file_sink *file)
+struct object_meta file_sink_meta(struct file_sink *file)
 {
     struct object_meta meta = {.key = file->object.key, .is_size_known = file->is_size_known, .size = file->known_size};
     if (file->conditions != NULL)
@@ -182,7 +126,7 @@ static struct object_meta meta_of(struct file_sink *file)
     return meta;
 }
 
-static void fail_call(struct file_sink *file, int result, const char *doing)
+void file_sink_note(struct file_sink *file, int result, const char *doing)
 {
     struct error error;
     file->has_failed = result < 0;
@@ -195,7 +139,7 @@ static void open_file(struct file_call *call)
 {
     struct file_sink *file = file_sink_of_call(call);
     struct file_object *object = &file->object;
-    struct object_meta meta = meta_of(file);
+    struct object_meta meta = file_sink_meta(file);
     struct error error;
     file->has_failed = !file_admit(call->store, &meta, &error);
     if (file->has_failed) {
@@ -210,17 +154,17 @@ static void open_file(struct file_call *call)
         if (object->file < 0)
             object->staged[0] = '\0';
     }
-    fail_call(file, object->file, "A file for the upload could not be made");
+    file_sink_note(file, object->file, "A file for the upload could not be made");
 }
 
 static void opened(struct file_call *call)
 {
     struct file_sink *file = file_sink_of_call(call);
-    if (!is_wanted(file))
+    if (!file_sink_is_wanted(file))
         return;
     if (file->has_failed) {
         file->state = SINK_FAILED;
-        tell(file);
+        file_sink_tell(file);
         return;
     }
     file->state = SINK_OPEN;
@@ -239,10 +183,9 @@ static void write_kept(struct file_call *call)
         result = file_write(file->object.file, kept->block->bytes + kept->from, kept->length, file->written);
         file->written += kept->length;
     }
-    fail_call(file, result, "The bytes could not be written");
+    file_sink_note(file, result, "The bytes could not be written");
 }
 
-static void begin_staging(struct file_sink *file);
 static void written_kept(struct file_call *call);
 
 /* One write at a time: everything that is kept now goes with it. */
@@ -270,18 +213,21 @@ static void written_kept(struct file_call *call)
 {
     struct file_sink *file = file_sink_of_call(call);
     size_t bytes = release_written(file);
-    if (!is_wanted(file))
+    if (!file_sink_is_wanted(file))
         return;
+    if (file->write_back.result < 0)
+        file_sink_note(file, file->write_back.result, "The bytes could not be written");
     if (file->error.code != ERROR_NONE) {
         file->state = SINK_FAILED;
-        tell(file);
+        file_sink_tell(file);
         return;
     }
+    bytes = write_back_credit(file, bytes) + write_back_owed(file); /* first: the next call goes on writing */
     if (file->kept_count > 0)
         begin_writing(file);
-    else if (file->state == SINK_STAGING)
-        begin_staging(file);
-    if (file->state == SINK_OPEN)
+    else if (file->state == SINK_STAGING && !file->write_back.call.is_busy)
+        file_stage_begin(file);
+    if (file->state == SINK_OPEN && bytes > 0)
         file->sink.source->ops->grant(file->sink.source, bytes);
 }
 
@@ -313,11 +259,11 @@ static size_t file_push(struct sink *sink, struct slice bytes)
     uint64_t began = clock_monotonic_us();
     int result = file_write(file->object.file, bytes.at, bytes.length, file->written);
     file_store_took(file->call.store, began); /* when it was slow, the next ones go to the threads */
-    fail_call(file, result, "The bytes could not be written");
+    file_sink_note(file, result, "The bytes could not be written");
     if (file->has_failed)
-        tell_soon(file, SINK_FAILED);
+        file_sink_tell_soon(file, SINK_FAILED);
     file->written += bytes.length;
-    return bytes.length;
+    return write_back_credit(file, bytes.length);
 }
 
 static struct reserve *file_keeps(struct sink *sink)
@@ -328,37 +274,7 @@ static struct reserve *file_keeps(struct sink *sink)
     return file->call.store->reserves[loop_index(file->call.loop)];
 }
 
-/* ---- staging ---- */
-
-/* Blocking: the object is whole; its record goes with it, and in durable mode both go to the disk. */
-static void stage(struct file_call *call)
-{
-    struct file_sink *file = file_sink_of_call(call);
-    int result = file_object_keep(&file->object);
-    if (result == 0 && call->store->terms.is_durable)
-        result = file_sync(file->object.file);
-    fail_call(file, result, "The object could not be completed");
-}
-
-static void staged(struct file_call *call)
-{
-    struct file_sink *file = file_sink_of_call(call);
-    if (!is_wanted(file))
-        return;
-    file->state = file->has_failed ? SINK_FAILED : SINK_STAGED;
-    tell(file);
-}
-
-static enum file_place place_of_syncs(const struct file_store *store)
-{
-    return store->terms.is_durable && !store->is_volatile ? PLACE_THREAD : PLACE_BY_SPEED;
-}
-
-static void begin_staging(struct file_sink *file)
-{
-    if (file_call_run(&file->call, stage, staged, place_of_syncs(file->call.store)))
-        tell_soon(file, file->has_failed ? SINK_FAILED : SINK_STAGED);
-}
+/* ---- the last byte ---- */
 
 static void write_version(char out[VERSION_SIZE + 2])
 {
@@ -376,84 +292,16 @@ static void file_finish(struct sink *sink, const struct digests *whole)
         return; /* it has failed, and tells soon */
     file->object.digests = account_alloc(ACCOUNT_STORE, sizeof *whole);
     if (file->object.digests == NULL) {
-        fail_call(file, -ENOMEM, "The object could not be completed");
+        file_sink_note(file, -ENOMEM, "The object could not be completed");
         if (!file->call.is_busy)
-            tell_soon(file, SINK_FAILED);
+            file_sink_tell_soon(file, SINK_FAILED);
         return;
     }
     file->state = SINK_STAGING;
     *file->object.digests = *whole;
     write_version(file->object.etag);
-    if (file->kept_count == 0)
-        begin_staging(file);
-}
-
-/* ---- publishing ---- */
-
-/* Blocking. */
-static void publish(struct file_call *call)
-{
-    struct file_sink *file = file_sink_of_call(call);
-    struct error error;
-    struct object_meta meta = meta_of(file);
-    file->publish_result = file_publish(&file->object, &meta.conditions, file->turn != NULL, &error);
-    if (file->publish_result == PUBLISH_FAILED)
-        kept_error_set(&file->error, &error);
-}
-
-static void published(struct file_call *call);
-
-static void begin_publishing(struct file_sink *file)
-{
-    if (file_call_run(&file->call, publish, published, place_of_syncs(file->call.store)))
-        published(&file->call);
-}
-
-static void turn_came(struct task *task)
-{
-    begin_publishing(container_of(task, struct own_turn, turn.task)->file);
-}
-
-static void take_turn(struct file_sink *file)
-{
-    file->turn = account_alloc(ACCOUNT_STORE, sizeof *file->turn);
-    if (file->turn == NULL) {
-        fail_call(file, -ENOMEM, "The object could not be published");
-        file->publish_result = PUBLISH_FAILED;
-        published(&file->call);
-        return;
-    }
-    file->turn->file = file;
-    file->turn->turn.task.run = turn_came;
-    if (turn_take(file->call.store->turns, file->call.loop, &file->turn->turn, file->object.key))
-        begin_publishing(file);
-}
-
-/* It is visible, or can't be; told soon, for this may be inside of the call on us. */
-static void published(struct file_call *call)
-{
-    struct file_sink *file = file_sink_of_call(call);
-    if (file->publish_result == PUBLISH_NEEDS_TURN) {
-        take_turn(file);
-        return;
-    }
-    pass_turn(file);
-    bool is_done = file->publish_result == PUBLISH_DONE;
-    if (file->state == SINK_LEAVING && is_done) { /* its client has gone, the object stays */
-        file_close(&file->object.file);
-        free_sink(file);
-    } else if (file->state == SINK_LEAVING) {
-        leave(file);
-    } else {
-        tell_soon(file, is_done ? SINK_PUBLISHED : SINK_FAILED);
-    }
-}
-
-static void file_sink_publish(struct sink *sink)
-{
-    struct file_sink *file = file_sink_of(sink);
-    file->state = SINK_PUBLISHING;
-    begin_publishing(file);
+    if (file->kept_count == 0 && !file->write_back.call.is_busy)
+        file_stage_begin(file);
 }
 
 static void file_abort(struct sink *sink, const struct error *why)
@@ -463,12 +311,12 @@ static void file_abort(struct sink *sink, const struct error *why)
     loop_cancel(file->call.loop, &file->told);
     if (file->state == SINK_PUBLISHED) { /* it is visible, only nobody heard */
         file_close(&file->object.file);
-        free_sink(file);
+        file_sink_free(file);
     } else if (file->state == SINK_PUBLISHING) {
         file->state = SINK_LEAVING; /* past the point of no return: it comes back to published() */
         file->handle.owner = NULL;
     } else {
-        leave(file);
+        file_sink_leave(file);
     }
 }
 
@@ -541,7 +389,7 @@ bool file_upload_stream(struct store *opened_store, struct loop *loop, const str
         return true;
     if (file->has_failed) {
         kept_error_take(&file->error, error);
-        free_sink(file);
+        file_sink_free(file);
         return false;
     }
     file->state = SINK_OPEN;
