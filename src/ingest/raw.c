@@ -11,7 +11,6 @@ struct raw {
     struct digests *claimed; /* NULL: nothing was claimed yet */
     unsigned kinds;          /* digests that are taken, so that a trailer can be compared */
     unsigned shown;          /* digests that the answer shows */
-    bool is_whole;           /* an empty body had ended before its upload was open */
     size_t allocated;
     const char *base_url, *key;
     struct span content_type;
@@ -70,6 +69,13 @@ static void fail(struct raw *raw, const struct error *why)
 
 /* ---- the body ---- */
 
+static void raw_ready(struct upload_user *user)
+{
+    struct raw *raw = container_of(user, struct raw, user);
+    conn_continue(raw->exchange.conn);
+    conn_resume(raw->exchange.conn);
+}
+
 static void raw_room(struct exchange *exchange, struct room *room_out)
 {
     struct raw *raw = raw_of(exchange);
@@ -101,36 +107,15 @@ static bool read_trailers(struct raw *raw, const struct field *trailers, unsigne
                      "A digest in a trailer has to be announced: send its field's name in `Trailer` with the head.");
 }
 
-static void finish(struct raw *raw, const struct field *trailers, unsigned count)
+static void raw_body_end(struct exchange *exchange, const struct field *trailers, unsigned count)
 {
+    struct raw *raw = raw_of(exchange);
     struct digests claimed = {0};
     struct error error;
     if (read_trailers(raw, trailers, count, &claimed, &error))
         upload_finish(raw->upload, &claimed);
     else
         fail(raw, &error);
-}
-
-/* The end of an empty body needs no room, so it may be found while the upload still waits. There are no trailers then: those
- * of an empty chunked body are bytes. */
-static void raw_body_end(struct exchange *exchange, const struct field *trailers, unsigned count)
-{
-    struct raw *raw = raw_of(exchange);
-    raw->is_whole = !upload_is_open(raw->upload);
-    if (!raw->is_whole)
-        finish(raw, trailers, count);
-}
-
-static void raw_ready(struct upload_user *user)
-{
-    struct raw *raw = container_of(user, struct raw, user);
-    if (raw->is_whole) {
-        raw->is_whole = false;
-        finish(raw, NULL, 0);
-        return;
-    }
-    conn_continue(raw->exchange.conn);
-    conn_resume(raw->exchange.conn);
 }
 
 static void raw_gone(struct exchange *exchange, const struct error *why)

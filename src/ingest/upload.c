@@ -276,7 +276,6 @@ void upload_push(struct upload *upload, const uint8_t *bytes, size_t length)
 
 void upload_finish(struct upload *upload, const struct digests *claimed)
 {
-    assert(upload->state == UPLOAD_OPEN);
     upload->state = UPLOAD_FINISHING;
     block_release(&upload->tail);
     pipe_finish(&upload->pipe, claimed);

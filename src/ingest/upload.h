@@ -48,7 +48,7 @@ bool upload_awaits(struct upload *upload);
 /* Takes bytes: no more than upload_room said last. */
 void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
 
-/* All bytes are there; the upload is open. `claimed` is what their digests have to be. `ended` follows. */
+/* All bytes are there; `claimed` is what their digests have to be. `ended` follows. */
 void upload_finish(struct upload *upload, const struct digests *claimed);
 
 /* Forgets it, unless it has ended; what is being published goes on and is recorded. Clears the pointer. */
