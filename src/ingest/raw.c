@@ -112,9 +112,7 @@ static void raw_body_end(struct exchange *exchange, const struct field *trailers
     struct raw *raw = raw_of(exchange);
     struct digests claimed = {0};
     struct error error;
-    if (read_trailers(raw, trailers, count, &claimed, &error))
-        upload_finish(raw->upload, &claimed);
-    else
+    if (!read_trailers(raw, trailers, count, &claimed, &error) || !upload_finish(raw->upload, &claimed, &error))
         fail(raw, &error);
 }
 

@@ -21,6 +21,7 @@ struct upload {
     struct reserve *waiting_at;
     enum upload_state state;
     struct waiting *waiting;      /* while it waits for its ticket */
+    struct digests *claimed;      /* of an empty file that is finished as soon as it is open; NULL: it is not */
     const char *key, *request_id; /* the user's */
 };
 
@@ -64,6 +65,7 @@ static void free_upload(struct upload *upload)
     handle_close(intake->loop, &upload->handle);
     atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
     forget_waiting(upload);
+    account_free(ACCOUNT_UPLOAD, &upload->claimed, sizeof *upload->claimed);
     account_free(ACCOUNT_UPLOAD, &upload, sizeof *upload);
 }
 
@@ -105,13 +107,29 @@ static void release_idle_block(struct upload *upload)
     upload->tail_used = 0;
 }
 
+static void finish(struct upload *upload, const struct digests *claimed)
+{
+    upload->state = UPLOAD_FINISHING;
+    block_release(&upload->tail);
+    pipe_finish(&upload->pipe, claimed);
+}
+
+/* It is open, or has more room. */
+static void go_on(struct upload *upload)
+{
+    if (upload->claimed != NULL)
+        finish(upload, upload->claimed);
+    else
+        upload->user->ready(upload->user);
+}
+
 static void granted(struct pipe_user *user)
 {
     struct upload *upload = container_of(user, struct upload, pipe_user);
     if (upload->state == UPLOAD_OPENING)
         upload->state = UPLOAD_OPEN;
     release_idle_block(upload);
-    upload->user->ready(upload->user);
+    go_on(upload);
 }
 
 static void done(struct pipe_user *user, const struct outcome *outcome)
@@ -160,7 +178,7 @@ static void ticket_came(struct task *task)
     if (!is_open)
         fail(upload, &error);
     else if (upload->state == UPLOAD_OPEN)
-        upload->user->ready(upload->user);
+        go_on(upload);
 }
 
 static bool keep_waiting(struct upload *upload, const struct upload_terms *terms, struct error *error)
@@ -189,7 +207,7 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
 /* All that this upload may hold at once, so that with its ticket it can always finish. */
 static size_t floor_of(struct intake *intake, const struct upload_terms *terms)
 {
-    return sizeof(struct upload) + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
+    return sizeof(struct upload) + sizeof(struct digests) + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
 }
 
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,
@@ -274,11 +292,17 @@ void upload_push(struct upload *upload, const uint8_t *bytes, size_t length)
     pipe_push(&upload->pipe, slice);
 }
 
-void upload_finish(struct upload *upload, const struct digests *claimed)
+bool upload_finish(struct upload *upload, const struct digests *claimed, struct error *error)
 {
-    upload->state = UPLOAD_FINISHING;
-    block_release(&upload->tail);
-    pipe_finish(&upload->pipe, claimed);
+    if (upload->state == UPLOAD_OPEN) {
+        finish(upload, claimed);
+        return true;
+    }
+    upload->claimed = account_alloc(ACCOUNT_UPLOAD, sizeof *claimed);
+    if (upload->claimed == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for another upload; try again.");
+    *upload->claimed = *claimed;
+    return true;
 }
 
 uint64_t upload_bytes(const struct upload *upload)

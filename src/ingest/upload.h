@@ -48,8 +48,9 @@ bool upload_awaits(struct upload *upload);
 /* Takes bytes: no more than upload_room said last. */
 void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
 
-/* All bytes are there; `claimed` is what their digests have to be. `ended` follows. */
-void upload_finish(struct upload *upload, const struct digests *claimed);
+/* All bytes are there (of an empty file also before it is open); `claimed` is what their digests have to be. `ended` follows.
+ * False, with an error and nothing done, when there is no memory to keep them until it is open. */
+bool upload_finish(struct upload *upload, const struct digests *claimed, struct error *error);
 
 /* Forgets it, unless it has ended; what is being published goes on and is recorded. Clears the pointer. */
 void upload_abort(struct upload **upload, const struct error *why);
