@@ -12,7 +12,8 @@ struct fetch {
     struct exchange exchange;
     struct store_call call;
     bool is_removal;
-    struct span range, if_range; /* into text */
+    struct span range, if_range;  /* into text */
+    struct conditions conditions; /* of a removal, into text as well */
     size_t allocated;
     const char *key;
     char text[];
@@ -183,16 +184,29 @@ static void fetch_gone(struct exchange *exchange, const struct error *why)
     free_fetch(fetch);
 }
 
+/* Only now is it certain that the request is whole: one that was cut off must not have removed anything. */
+static void remove_at_end(struct exchange *exchange, const struct field *trailers, unsigned count)
+{
+    (void)trailers, (void)count;
+    struct fetch *fetch = fetch_of(exchange);
+    struct intake *intake = &ingest_of(exchange->conn)->intake;
+    if (intake->store->ops->remove(intake->store, intake->loop, fetch->key, &fetch->conditions, &fetch->call))
+        answer_fetch(fetch);
+}
+
 static const struct exchange_ops ops = {drop_room, awaits_end, drop_body, ignore_end, fetch_gone};
+static const struct exchange_ops removal_ops = {drop_room, awaits_end, drop_body, remove_at_end, fetch_gone};
 
 /* ---- beginning ---- */
 
-static struct fetch *open_fetch(const struct request *request, const char *key)
+static struct fetch *open_fetch(const struct request *request, const char *key, const struct conditions *conditions)
 {
     struct span range = {NULL, 0}, if_range = {NULL, 0};
     request_find(request, "range", &range);
     request_find(request, "if-range", &if_range);
-    size_t size = sizeof(struct fetch) + strlen(key) + 1 + range.length + 1 + if_range.length + 1;
+    size_t size = sizeof(struct fetch) + strlen(key) + 1 + range.length + 1 + if_range.length + 1 +
+                  conditions->if_match.length + conditions->if_none_match.length +
+                  conditions->if_unmodified_since.length + 3;
     struct fetch *fetch = account_alloc(ACCOUNT_REQUEST, size);
     if (fetch == NULL)
         return NULL;
@@ -204,6 +218,9 @@ static struct fetch *open_fetch(const struct request *request, const char *key)
     if (request->method == METHOD_GET)
         fetch->range = span_keep(&at, range);
     fetch->if_range = span_keep(&at, if_range);
+    fetch->conditions.if_match = span_keep(&at, conditions->if_match);
+    fetch->conditions.if_none_match = span_keep(&at, conditions->if_none_match);
+    fetch->conditions.if_unmodified_since = span_keep(&at, conditions->if_unmodified_since);
     return fetch;
 }
 
@@ -216,24 +233,25 @@ static void begin(struct conn *conn, const struct request *request, struct span 
         conn_answer_error(conn, &error);
         return;
     }
-    if ((fetch = open_fetch(request, key)) == NULL) {
-        error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
-        conn_answer_error(conn, &error);
-        return;
-    }
     struct conditions conditions = {.if_match = request_join(request, "if-match", joined[0]),
                                     .if_none_match = request_join(request, "if-none-match", joined[1])};
     request_find(request, "if-modified-since", &conditions.if_modified_since);
     request_find(request, "if-unmodified-since", &conditions.if_unmodified_since);
+    if ((fetch = open_fetch(request, key, &conditions)) == NULL) {
+        error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
+        conn_answer_error(conn, &error);
+        return;
+    }
     struct intake *intake = &ingest_of(conn)->intake;
-    const struct store_ops *store = intake->store->ops;
-    fetch->is_removal = is_removal;
     conn_take(conn, &fetch->exchange);
-    bool is_answered = is_removal ? store->remove(intake->store, intake->loop, key, &conditions, &fetch->call)
-                                  : store->read(intake->store, intake->loop, key, &conditions,
-                                                request->method == METHOD_HEAD, &fetch->call);
-    if (is_answered)
+    if (is_removal) {
+        fetch->is_removal = true;
+        fetch->exchange.ops = &removal_ops;
+        conn_continue(conn);
+    } else if (intake->store->ops->read(intake->store, intake->loop, key, &conditions, request->method == METHOD_HEAD,
+                                        &fetch->call)) {
         answer_fetch(fetch);
+    }
 }
 
 void files_begin(struct conn *conn, const struct request *request, struct span path)
@@ -286,7 +304,7 @@ void ready_begin(struct conn *conn)
         conn_answer_error(conn, &error);
         return;
     }
-    struct fetch *fetch = open_fetch(&none, "");
+    struct fetch *fetch = open_fetch(&none, "", &(struct conditions){0});
     if (fetch == NULL) {
         error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
         conn_answer_error(conn, &error);

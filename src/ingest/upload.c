@@ -207,7 +207,8 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
 /* All that this upload may hold at once, so that with its ticket it can always finish. */
 static size_t floor_of(struct intake *intake, const struct upload_terms *terms)
 {
-    return sizeof(struct upload) + sizeof(struct digests) + intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
+    return sizeof(struct upload) + sizeof(struct digests) + intake->store->ops->floor(intake->store, &terms->meta) +
+           hasher_cost(terms->kinds);
 }
 
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,

@@ -45,6 +45,27 @@ def test_clients_cut_at_every_byte_leave_nothing(start, request_bytes, end):
 
 
 @pytest.mark.parametrize('end', ['close', 'reset'])
+def test_a_removal_that_is_cut_removes_nothing(start, end):
+    server = start('--linger-timeout', '200ms')
+    assert requests.put(f'{server.url}/files/kept', data=b'x', timeout=10).status_code == 201
+    request_bytes = b'DELETE /files/kept HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello'
+    for cut in range(len(request_bytes)):
+        client = server.connect()
+        client.sendall(request_bytes[:cut])
+        if cut % 3 == 0:
+            time.sleep(0.002)
+        client.close() if end == 'close' else reset(client)
+    server.settle()
+    assert set(server.objects()) == {'kept'}
+    client = server.connect()
+    client.sendall(request_bytes.replace(b'Content', b'Connection: close\r\nExpect: 100-continue\r\nContent'))
+    received = read_all(client)
+    assert received.startswith(b'HTTP/1.1 100 Continue\r\n\r\n')
+    assert only_answer(received.removeprefix(b'HTTP/1.1 100 Continue\r\n\r\n')).status == 204
+    server.end([])
+
+
+@pytest.mark.parametrize('end', ['close', 'reset'])
 def test_clients_that_go_when_all_is_sent_leave_all_or_nothing(start, end):
     server = start('--threads', '2')
 

@@ -388,8 +388,7 @@ static void conditions_decide(void **state)
         {true, TAG_NONE, TAG_ANY, ERROR_KEY_EXISTS, ERROR_KEY_EXISTS, VERDICT_NOT_MODIFIED},
         {true, TAG_ANY, TAG_NONE, ERROR_NONE, ERROR_NONE, VERDICT_PROCEED},
         {true, TAG_RIGHT, TAG_NONE, ERROR_NONE, ERROR_NONE, VERDICT_PROCEED},
-        {true, TAG_WRONG, TAG_NONE, ERROR_PRECONDITION_FAILED, ERROR_PRECONDITION_FAILED,
-         VERDICT_PRECONDITION_FAILED},
+        {true, TAG_WRONG, TAG_NONE, ERROR_PRECONDITION_FAILED, ERROR_PRECONDITION_FAILED, VERDICT_PRECONDITION_FAILED},
         {true, TAG_NONE, TAG_RIGHT, ERROR_PRECONDITION_FAILED, ERROR_PRECONDITION_FAILED, VERDICT_NOT_MODIFIED},
         {true, TAG_NONE, TAG_WRONG, ERROR_NONE, ERROR_NONE, VERDICT_PROCEED},
         {true, TAG_RIGHT, TAG_WRONG, ERROR_NONE, ERROR_NONE, VERDICT_PROCEED},
@@ -652,7 +651,7 @@ static void after_a_fault(enum deed deed, const struct put *old, const struct pu
     if (was_there && is_there(old))
         check_record(old);
     else if (has_something("a/key")) {
-        assert_true(new != NULL && is_there(new));
+        assert_true(new != NULL &&is_there(new));
         check_record(new);
     } else {
         assert_true(deed == DEED_REMOVE || (deed == DEED_PUT && code != ERROR_NONE));
@@ -673,7 +672,7 @@ static void any_call_on_the_disk_may_fail(void **state)
             for (uint64_t nth = 1; has_failed; nth++) {
                 struct put *old = NULL, *new = NULL;
                 struct ask asked = {.is_done = true};
-                begin(some_disk(), seed % 2 == 0);
+                begin(some_disk(), seed / DISKS % 2 == 0);
                 if (deed != DEED_PUT) {
                     old = put_begin("a/key", 100);
                     run_to_rest();
@@ -683,7 +682,10 @@ static void any_call_on_the_disk_may_fail(void **state)
                 if (deed == DEED_PUT || deed == DEED_REPLACE)
                     new = put_begin("a/key", 3000);
                 else
-                    ask_begin(&asked, deed == DEED_REMOVE ? CALL_REMOVE : deed == DEED_LOOK ? CALL_READ : CALL_PROBE,
+                    ask_begin(&asked,
+                              deed == DEED_REMOVE ? CALL_REMOVE
+                              : deed == DEED_LOOK ? CALL_READ
+                                                  : CALL_PROBE,
                               "a/key", (struct conditions){0});
                 run_to_rest();
                 has_failed = machine_fail_file_call(0, 0) >= nth;
@@ -760,7 +762,7 @@ static void end_at_any_event(void (*ends)(void), bool is_durable)
             if (removes)
                 ask_begin(&removal, CALL_REMOVE, "a/key", (struct conditions){0});
             goes_on = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
-            bool was_told = new->source.outcome.kind == OUTCOME_PUBLISHED && new->checked.state == CHECKED_PUBLISHED;
+            bool was_told = new->source.outcome.kind == OUTCOME_PUBLISHED &&new->checked.state == CHECKED_PUBLISHED;
             bool was_removed = removes && removal.is_done && removal.call.error.code == ERROR_NONE;
             if (other->checked.state == CHECKED_PUBLISHED)
                 assert_true(is_there(other));

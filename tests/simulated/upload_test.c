@@ -209,8 +209,8 @@ static void begin(enum where where, uint64_t budget)
 {
     struct machine_habits habits = {.not_ready = 200, .short_write = 100};
     if (where == IN_SLOW_FILES)
-        habits = (struct machine_habits){
-            .not_ready = 200, .writes_need_threads = true, .slow_job = 500, .slow_job_ms = 300};
+        habits =
+            (struct machine_habits){.not_ready = 200, .writes_need_threads = true, .slow_job = 500, .slow_job_ms = 300};
     struct error error;
     machine_start(seed, &habits);
     memset(&run, 0, sizeof run);

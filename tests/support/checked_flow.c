@@ -36,8 +36,7 @@ static void check_slice(struct checked_flow *checked, struct slice bytes)
     SOURCE_MUST(checked, checked->reserve == NULL || bytes.block->reserve == checked->reserve,
                 "gives bytes in a block of another reserve");
     SOURCE_MUST(checked, bytes.block->holds > 0, "gives bytes in a block that nobody holds");
-    SOURCE_MUST(checked,
-                bytes.at >= bytes.block->bytes && bytes.at + bytes.length <= bytes.block->bytes + BLOCK_SIZE,
+    SOURCE_MUST(checked, bytes.at >= bytes.block->bytes && bytes.at + bytes.length <= bytes.block->bytes + BLOCK_SIZE,
                 "gives bytes that lie outside of their block");
     size_t from = (size_t)(bytes.at - bytes.block->bytes);
     SOURCE_MUST(checked, from == 0 || (bytes.block == checked->last && from == checked->last_used),

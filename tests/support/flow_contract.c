@@ -42,11 +42,11 @@ struct lane {
     struct pipe_face pipe;
     struct scripted_sink scripted;
     struct error refused;
-    uint64_t most;         /* for the meter */
-    uint64_t fails_in;     /* for the scripted sink */
-    unsigned aborts_at;    /* for the source */
-    bool is_dishonest;     /* claims another digest */
-    bool is_sent_whole;    /* in one piece without a pause */
+    uint64_t most;      /* for the meter */
+    uint64_t fails_in;  /* for the scripted sink */
+    unsigned aborts_at; /* for the source */
+    bool is_dishonest;  /* claims another digest */
+    bool is_sent_whole; /* in one piece without a pause */
     bool has_begun, may_fail;
 };
 
@@ -507,7 +507,8 @@ static const struct {
 
 enum { PROMISES = sizeof promises / sizeof promises[0], TESTS_MOST = 400 };
 
-struct try {
+struct
+try {
     const struct flow_subject *subject;
     size_t promise;
 };

@@ -4,7 +4,7 @@
 
 #include "core/sim/machine.h"
 
-enum flow_end { END_SCRIPTED, END_NULL, END_FILE };           /* what is at the lower end of the flow */
+enum flow_end { END_SCRIPTED, END_NULL, END_FILE };                    /* what is at the lower end of the flow */
 enum flow_stage { STAGE_NONE, STAGE_METER, STAGE_DIGEST, STAGE_PIPE }; /* what stands on it */
 
 struct flow_subject {

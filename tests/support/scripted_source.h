@@ -24,8 +24,8 @@ struct scripted_source {
     unsigned aborts_at;     /* when so many things were done or told; 0: never */
     bool claims, is_honest; /* finish tells a checksum, and the right one */
     enum scripted_source_state state;
-    struct outcome outcome; /* the last that was told */
-    bool is_open;           /* it has had credit */
+    struct outcome outcome;           /* the last that was told */
+    bool is_open;                     /* it has had credit */
     bool has_aborted, was_publishing; /* when it was aborted */
 };
 
