@@ -33,6 +33,11 @@ static enum file_place place_of_syncs(const struct file_store *store)
 
 void file_stage_begin(struct file_sink *file)
 {
+    if (file->object.digests == NULL) {
+        file_sink_note(file, -ENOMEM, "The object could not be completed");
+        file_sink_tell_soon(file, SINK_FAILED);
+        return;
+    }
     if (file_call_run(&file->call, stage, staged, place_of_syncs(file->call.store)))
         file_sink_tell_soon(file, file->has_failed ? SINK_FAILED : SINK_STAGED);
 }

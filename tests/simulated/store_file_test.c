@@ -655,6 +655,7 @@ static void after_a_fault(enum deed deed, const struct put *old, const struct pu
         check_record(new);
     } else {
         assert_true(deed == DEED_REMOVE || (deed == DEED_PUT && code != ERROR_NONE));
+        assert_true(deed == DEED_REMOVE || folders() == 0);
     }
     if (deed == DEED_REMOVE && code == ERROR_NONE)
         assert_false(has_something("a/key"));
