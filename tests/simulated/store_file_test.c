@@ -422,6 +422,8 @@ static void conditions_decide(void **state)
             enum error_code expected = removes ? cases[i].removed : cases[i].put;
             if (code != expected)
                 fail_msg("case %zu: %s gave %s", i, removes ? "removing" : "putting", error_word(code));
+            if (put != NULL && code != ERROR_NONE)
+                assert_int_equal(put->source.sent, 0); /* it was not even begun */
             assert_int_equal(folders(), has_something("a/key"));
             if (put != NULL && code == ERROR_NONE)
                 check_record(put);
@@ -551,6 +553,7 @@ static void a_key_can_not_lie_beneath_another(void **state)
             put->conditions.if_none_match = span_of(chance(500) ? "*" : NULL);
             run_to_rest();
             assert_int_equal(code_of(put), cases[i].put);
+            assert_int_equal(put->source.sent, cases[i].put == ERROR_NONE ? 10 : 0);
             assert_int_equal(ask(CALL_STATUS, cases[i].key).call.error.code, cases[i].looked);
             assert_int_equal(code_of_removing(cases[i].key), cases[i].removed);
             assert_true(has_something(cases[i].there));
@@ -566,6 +569,7 @@ static void of_two_keys_in_each_others_way_one_is_published(void **state)
     {
         begin(some_disk(), chance(500));
         struct put *above = put_begin("a/b", 100), *beneath = put_begin("a/b/c/d", 100);
+        above->conditions.if_none_match = span_of(chance(500) ? "*" : NULL);
         run_to_rest();
         assert_int_equal((code_of(above) == ERROR_NONE) + (code_of(beneath) == ERROR_NONE), 1);
         assert_int_equal(code_of(code_of(above) == ERROR_NONE ? beneath : above), ERROR_KEY_CONFLICT);
