@@ -1,13 +1,16 @@
 /* Files and folders. A face: the simulated side has a small filesystem that can fail, fill up, and lose what was not synced.
  *
- * Every call may block; the caller chooses the thread. Results are 0 or a positive number, or a negative errno. Paths are
- * relative to an open folder and can't leave it: no `..`, no links on the way (openat2: RESOLVE_BENEATH and
- * RESOLVE_NO_SYMLINKS). */
+ * Every call may block; the caller chooses the thread. Results are 0 or a positive number, or a negative errno.
+ *
+ * Nothing leaves the open folder that it is asked of. A `path` is relative to it: no `..`, no links on the way (openat2:
+ * RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). A `name` is one component of a path (file_is_name), and what is made, renamed or
+ * removed has one; a link that has this name is not followed. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct file_status {
     bool is_folder; /* neither this nor is_file: a link, a device, ... */
@@ -24,14 +27,19 @@ struct file_system {
     bool is_volatile;      /* tmpfs, ramfs: nothing to sync */
 };
 
+static inline bool file_is_name(const char *name)
+{
+    return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 /* An absolute path or one relative to the working folder; `make` makes the last component if it is missing, and syncs its
  * name. -ENOENT: the parent does not exist. The folder's descriptor. */
 int folder_open(const char *path, bool make);
 
 /* Beneath an open folder. */
 int folder_open_beneath(int folder, const char *path);
-int folder_make(int folder, const char *path);   /* one level; -EEXIST when something is there */
-int folder_remove(int folder, const char *path); /* -ENOTEMPTY */
+int folder_make(int folder, const char *name);   /* -EEXIST when something is there */
+int folder_remove(int folder, const char *name); /* -ENOTEMPTY */
 int folder_sync(int folder);
 int folder_system(int folder, struct file_system *system_out);
 
@@ -51,7 +59,7 @@ int file_link(int file, int folder, const char *name);
 
 /* Renames within a filesystem; `replaces` false: -EEXIST when `to` is there. A folder is never replaced (-EISDIR). */
 int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces);
-int file_remove(int folder, const char *path); /* -EISDIR for a folder */
+int file_remove(int folder, const char *name); /* -EISDIR for a folder */
 
 /* All of the bytes, or an error. -ENOSPC, -EDQUOT, -EIO, ... */
 int file_write(int file, const uint8_t *bytes, size_t length, uint64_t offset);

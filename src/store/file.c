@@ -130,12 +130,12 @@ static void sweep(struct file_store *store, int instances)
 /* ---- opening ---- */
 
 /* What will lie in a folder is only as durable as its name. */
-static int open_made(const struct file_store *store, int folder, const char *path)
+static int open_made(const struct file_store *store, int folder, const char *name)
 {
-    int result = folder_make(folder, path);
+    int result = folder_make(folder, name);
     if (result == 0 && store->terms.is_durable)
         result = folder_sync(folder);
-    return result == 0 || result == -EEXIST ? folder_open_beneath(folder, path) : result;
+    return result == 0 || result == -EEXIST ? folder_open_beneath(folder, name) : result;
 }
 
 /* A folder of our own, locked. Somebody who sweeps may have taken it between making and locking: then another one. */

@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ int file_create_unnamed(int folder)
 
 int file_create_named(int folder, const char *name)
 {
+    assert(file_is_name(name));
     return result_of(openat(folder, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, FILE_MODE));
 }
 
@@ -29,6 +31,7 @@ int file_open_read(int folder, const char *path)
 /* AT_EMPTY_PATH is quicker by half, but older kernels want a capability for it, and then say ENOENT. */
 int file_link(int file, int folder, const char *name)
 {
+    assert(file_is_name(name));
     static _Atomic bool needs_proc;
     if (!atomic_load_explicit(&needs_proc, memory_order_relaxed)) {
         if (linkat(file, "", folder, name, AT_EMPTY_PATH) == 0)
@@ -46,12 +49,14 @@ int file_link(int file, int folder, const char *name)
 
 int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces)
 {
+    assert(file_is_name(from) && file_is_name(to));
     return result_of(renameat2(from_folder, from, to_folder, to, replaces ? 0 : RENAME_NOREPLACE));
 }
 
-int file_remove(int folder, const char *path)
+int file_remove(int folder, const char *name)
 {
-    return result_of(unlinkat(folder, path, 0));
+    assert(file_is_name(name));
+    return result_of(unlinkat(folder, name, 0));
 }
 
 int file_write(int file, const uint8_t *bytes, size_t length, uint64_t offset)

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <dirent.h>
 #include <linux/magic.h>
 #include <string.h>
@@ -46,14 +47,16 @@ int folder_open_beneath(int folder, const char *path)
     return open_beneath(folder, path, O_RDONLY | O_DIRECTORY);
 }
 
-int folder_make(int folder, const char *path)
+int folder_make(int folder, const char *name)
 {
-    return result_of(mkdirat(folder, path, FOLDER_MODE));
+    assert(file_is_name(name));
+    return result_of(mkdirat(folder, name, FOLDER_MODE));
 }
 
-int folder_remove(int folder, const char *path)
+int folder_remove(int folder, const char *name)
 {
-    return result_of(unlinkat(folder, path, AT_REMOVEDIR));
+    assert(file_is_name(name));
+    return result_of(unlinkat(folder, name, AT_REMOVEDIR));
 }
 
 int folder_sync(int folder)

@@ -1,5 +1,6 @@
 #include "core/file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static struct change change_of(const struct place *place, struct inode *after)
 
 int file_create_named(int folder, const char *name)
 {
+    assert(file_is_name(name));
     struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
@@ -79,6 +81,7 @@ int file_open_read(int folder, const char *path)
 
 int file_link(int file, int folder, const char *name)
 {
+    assert(file_is_name(name));
     struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result < 0)
@@ -130,6 +133,7 @@ static int judge_rename(const struct place *from, const struct place *to, bool r
 
 int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces)
 {
+    assert(file_is_name(from) && file_is_name(to));
     struct inode *source, *target;
     struct place old = {0}, new = {0};
     int result = call_begin(CALL_WRITES);
@@ -150,15 +154,16 @@ int file_rename(int from_folder, const char *from, int to_folder, const char *to
     return 0;
 }
 
-int file_remove(int folder, const char *path)
+int file_remove(int folder, const char *name)
 {
+    assert(file_is_name(name));
     struct inode *parent;
     struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
-        result = place_find(parent, path, &place);
+        result = place_find(parent, name, &place);
     if (result != 0)
         return result;
     if (place.inode == NULL)

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,27 +53,29 @@ int folder_open_beneath(int folder, const char *path)
     return result != 0 ? result : open_found(&place, path);
 }
 
-int folder_make(int folder, const char *path)
+int folder_make(int folder, const char *name)
 {
+    assert(file_is_name(name));
     struct inode *parent;
     struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
-        result = place_find(parent, path, &place);
+        result = place_find(parent, name, &place);
     return result != 0 ? result : make_at(&place);
 }
 
-int folder_remove(int folder, const char *path)
+int folder_remove(int folder, const char *name)
 {
+    assert(file_is_name(name));
     struct inode *parent;
     struct place place = {0};
     int result = call_begin(CALL_WRITES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result == 0)
-        result = place_find(parent, path, &place);
+        result = place_find(parent, name, &place);
     if (result != 0)
         return result;
     if (place.inode == NULL)
