@@ -63,7 +63,7 @@ static void whoever_still_sends_reads_the_whole_answer(void **state)
     static const char *const targets[] = {"a?begin&status=403&size=200000", "a?after=1000&status=403&size=200000",
                                           "a?after=1000&status=403&object=200000", "a?begin&status=403&object=200000"};
     static const char *const fields[] = {LENGTH(400000), CHUNKED};
-    for_seeds(48)
+    for_seeds(SEEDS(48))
     {
         char head[200];
         struct site site;
@@ -88,7 +88,7 @@ static void whoever_still_sends_reads_the_whole_answer(void **state)
 
 static void a_rest_that_is_here_does_not_end_the_connection(void **state)
 {
-    for_seeds(12)
+    for_seeds(SEEDS(12))
     {
         struct site site;
         site_open(&site, seed, NULL);
@@ -103,7 +103,7 @@ static void a_rest_that_is_here_does_not_end_the_connection(void **state)
 
 static void what_is_dropped_is_bounded_in_size(void **state)
 {
-    for_seeds(30)
+    for_seeds(SEEDS(30))
     {
         struct site site;
         open_site(&site);
@@ -124,7 +124,7 @@ static void what_is_dropped_is_bounded_in_size(void **state)
 
 static void what_is_dropped_is_bounded_in_time(void **state)
 {
-    for_seeds(30)
+    for_seeds(SEEDS(30))
     {
         struct site site;
         open_site(&site);
@@ -159,7 +159,7 @@ static void assert_times_out(struct site *site, struct client *client, uint64_t 
 
 static void who_sends_nothing_is_closed_without_an_answer(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         struct site site;
         open_site(&site);
@@ -179,7 +179,7 @@ static void who_sends_nothing_is_closed_without_an_answer(void **state)
 /* However busily it sends: the whole head has its time. */
 static void a_slow_head_is_answered_408(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         for (int is_short = 0; is_short <= 1; is_short++) {
             struct site site;
@@ -201,7 +201,7 @@ static void a_slow_head_is_answered_408(void **state)
 
 static void a_body_that_stops_is_answered_408(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         struct site site;
         open_site(&site);
@@ -220,7 +220,7 @@ static void a_body_that_stops_is_answered_408(void **state)
 
 static void the_clock_stands_still_while_it_is_we_who_do_not_read(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         struct site site;
         open_site(&site);
@@ -248,7 +248,7 @@ static void the_clock_stands_still_while_it_is_we_who_do_not_read(void **state)
 static void a_client_that_does_not_read_is_reset(void **state)
 {
     static const char *const requests[] = {GET("a?size=400000"), GET("a?object=400000")};
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         for (size_t i = 0; i < COUNT(requests); i++) {
             struct site site;
@@ -275,7 +275,7 @@ static void a_client_that_does_not_read_is_reset(void **state)
 
 static void a_reader_that_waits_has_all_the_time(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         struct site site;
         open_site(&site);
@@ -297,7 +297,7 @@ static void a_reader_that_waits_has_all_the_time(void **state)
 
 static void an_object_that_shrank_is_a_reset(void **state)
 {
-    for_seeds(30)
+    for_seeds(SEEDS(30))
     {
         struct site site;
         open_site(&site);
@@ -334,7 +334,7 @@ static void whoever_ends_too_early_is_told_so(void **state)
         {GET("a?size=200000"), "200 (200000); closed", ERROR_NONE},
         {GET("a?later=100") GET("b"), "200 'a '; 200 'b '; closed", ERROR_NONE},
     };
-    for_seeds(18)
+    for_seeds(SEEDS(18))
     {
         for (size_t i = 0; i < COUNT(cases); i++) {
             struct site site;
@@ -357,7 +357,7 @@ static void nobody_is_left_when_a_client_is_reset_at_any_time(void **state)
     static const char *const requests[] = {PUT("a?room=2&pause=10&later=20", LENGTH(5), "hello") GET("b?size=200000"),
                                            PUT("a", EXPECT CHUNKED, "5\r\nhello\r\n0\r\n\r\n") GET("b?object=200000"),
                                            PUT("a?after=2", LENGTH(100000), "hello"), GET("a?object=100&wait=10")};
-    for_seeds(6)
+    for_seeds(SEEDS(6))
     {
         for (size_t i = 0; i < COUNT(requests); i++) {
             bool is_over = false;
@@ -379,7 +379,7 @@ static void nobody_is_left_when_a_client_is_reset_at_any_time(void **state)
 
 static void networks_that_break_leave_nobody(void **state)
 {
-    for_seeds(100)
+    for_seeds(SEEDS(100))
     {
         struct site site;
         site_open(&site, seed,
@@ -428,7 +428,7 @@ static void assert_drained(struct client *client)
 
 static void draining_lets_answers_end_and_takes_no_more(void **state)
 {
-    for_seeds(3)
+    for_seeds(SEEDS(3))
     {
         for (unsigned events = 0; events < 250; events += 1 + events / 20) {
             struct site site;
@@ -450,7 +450,7 @@ static void draining_lets_answers_end_and_takes_no_more(void **state)
 
 static void closing_ends_all_at_any_time(void **state)
 {
-    for_seeds(3)
+    for_seeds(SEEDS(3))
     {
         for (unsigned events = 0; events < 250; events += 1 + events / 20) {
             struct site site;
@@ -508,7 +508,7 @@ static void every_allocation_may_fail(void **state)
         {GET("a?size=300000") "GET /\x01", "200 (300000); 400 close malformed_request; closed"},
     };
     unsigned failed = 0;
-    for_seeds(12)
+    for_seeds(SEEDS(12))
     {
         for (size_t i = 0; i < COUNT(cases); i++) {
             bool has_failed = true;
@@ -532,7 +532,7 @@ static void every_allocation_may_fail(void **state)
             }
         }
     }
-    assert_true(failed > 12 * 20);
+    assert_true(failed > SEEDS(12) * 20);
 }
 
 /* An answer of which the kernel takes a part, and no memory for the rest: the connection ends, but not before whoever has
@@ -551,7 +551,7 @@ static void an_answer_that_can_not_be_kept_is_a_reset(void **state)
         GET("x?size=130900") PUT("a", CHUNKED, "1\r\nz\n"), /* the same with an exchange */
         GET("x?size=130900") GET("a?object=1000"),          /* the head of an object */
     };
-    for_seeds(9)
+    for_seeds(SEEDS(9))
     {
         for (size_t i = 0; i < COUNT(places); i++) {
             unsigned resets = 0;

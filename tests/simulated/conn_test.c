@@ -114,7 +114,7 @@ static void converse(const char *sent, unsigned heads, const char *expected)
 
 static void requests_are_answered_in_their_order(void **state)
 {
-    for_seeds(300)
+    for_seeds(SEEDS(300))
     {
         converse(
             GET("a") PUT("b?later=50", LENGTH(5), "hello") GET("c?later=20")
@@ -127,7 +127,7 @@ static void requests_are_answered_in_their_order(void **state)
 
 static void answers_to_head_have_no_body(void **state)
 {
-    for_seeds(100)
+    for_seeds(SEEDS(100))
     {
         converse(HEAD("a") HEAD("b?status=404&size=10") GET("c?size=10") HEAD("d?object=1000") HEAD("e?begin")
                      GET("f?object=1000") HEAD("g?status=204") GET("h?status=304") "HEAD /\x01",
@@ -138,7 +138,7 @@ static void answers_to_head_have_no_body(void **state)
 
 static void answers_of_any_size_come_whole(void **state)
 {
-    for_seeds(24)
+    for_seeds(SEEDS(24))
     {
         converse(GET("a?size=200000") GET("b?object=300000") GET("c?object=100000&wait=1") GET("d?size=1"), 0,
                  "200 (200000); 200 (300000); 200 (100000); 200 (1); open");
@@ -156,7 +156,7 @@ static void connections_last_as_long_as_both_want(void **state)
         {"PUT /a HTTP/1.0\r\n" LENGTH(3) "\r\nabc" GET("b"), "200 close 'a abc'; closed"},
         {"GET /a HTTP/1.1\r\n" A "Connection: close\r\n\r\n", "200 close 'a '; closed"},
     };
-    for_seeds(100)
+    for_seeds(SEEDS(100))
     {
         for (size_t i = 0; i < COUNT(cases); i++)
             converse(cases[i].sent, 0, cases[i].told);
@@ -175,7 +175,7 @@ static void ids_are_the_clients_where_they_can_be(void **state)
                  {"X-Request-Id: a\xff\r\n", false},
                  {"X-Request-Id: \"a\"\r\n", false},
                  {"", false}};
-    for_seeds(8)
+    for_seeds(SEEDS(8))
     {
         for (size_t i = 0; i < COUNT(cases); i++) {
             struct site site;
@@ -200,7 +200,7 @@ static void ids_are_the_clients_where_they_can_be(void **state)
 /* Of 128 letters it is taken, of 129 not; and a long path is no trouble. */
 static void long_ids_and_paths_are_bounded(void **state)
 {
-    for_seeds(16)
+    for_seeds(SEEDS(16))
     {
         for (size_t length = 128; length <= 129; length++) {
             struct site site;
@@ -227,7 +227,7 @@ static void no_byte_comes_without_room_for_it(void **state)
         "a?check&room=1",        "a?check&room=2&own",  "a?check&room=7&pause=1",
         "a?check&room=100&own",  "a?check&room=999",    "a?check&room=1000&pause=3&own",
         "a?check&room=3000&own", "a?check&room=100000", "a?check&room=1001&later=1"};
-    for_seeds(120)
+    for_seeds(SEEDS(120))
     {
         char head[200], chunk[32];
         struct site site;
@@ -257,7 +257,7 @@ static void no_byte_comes_without_room_for_it(void **state)
 
 static void without_room_nothing_is_read(void **state)
 {
-    for_seeds(32)
+    for_seeds(SEEDS(32))
     {
         struct site site;
         open_site(&site);
@@ -283,7 +283,7 @@ static void without_room_nothing_is_read(void **state)
 
 static void it_is_said_to_go_on_when_reading_begins(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct site site;
         open_site(&site);
@@ -316,7 +316,7 @@ static void it_is_not_said_where_nobody_waits_for_it(void **state)
         {PUT("a?begin&status=403", EXPECT CHUNKED, ""), "403 close 'a '; closed"},
         {PUT("a", "Expect: wonders\r\n" LENGTH(5), ""), "417 close expectation_failed; closed"},
     };
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         for (size_t i = 0; i < COUNT(cases); i++)
             converse(cases[i].sent, 0, cases[i].told);
@@ -327,7 +327,7 @@ static void it_is_not_said_where_nobody_waits_for_it(void **state)
  * either, so nothing after an early answer is read. */
 static void after_an_early_answer_nothing_is_taken_for_a_request(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         converse(PUT("a?begin&status=403", EXPECT LENGTH(5), "") GET("b"), 0, "403 close 'a '; closed");
         converse(PUT("a?begin&status=403", EXPECT CHUNKED, "0\r\n\r\n") GET("b"), 0, "403 close 'a '; closed");
@@ -337,7 +337,7 @@ static void after_an_early_answer_nothing_is_taken_for_a_request(void **state)
 /* The send buffer has room for a part of the line only; and for none of it. */
 static void it_is_said_to_a_client_that_reads_late(void **state)
 {
-    for_seeds(6)
+    for_seeds(SEEDS(6))
     {
         for (unsigned object = 131072 - 270; object <= 131072; object += 7 + (unsigned)seed) {
             struct site site;
@@ -384,7 +384,7 @@ static void what_is_malformed_has_one_answer_and_no_other(void **state)
         {PUT("a", EXPECT CHUNKED, "z"), "100; 400 close malformed_request; closed", 1},
         {"HEAD  /", "400 close malformed_request; closed", 0},
     };
-    for_seeds(32)
+    for_seeds(SEEDS(32))
     {
         for (size_t i = 0; i < COUNT(cases); i++) {
             struct site site;
@@ -416,7 +416,7 @@ static char *long_head(size_t length)
 
 static void a_large_head_waits_for_its_ticket_and_is_read_then(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct site site;
         site_open(&site, seed, &networks[seed % COUNT(networks)]);
@@ -441,7 +441,7 @@ static void a_large_head_waits_for_its_ticket_and_is_read_then(void **state)
 
 static void whoever_goes_away_while_it_waits_leaves_the_line(void **state)
 {
-    for_seeds(40)
+    for_seeds(SEEDS(40))
     {
         struct site site;
         site_open(&site, seed, &networks[seed % COUNT(networks)]);
