@@ -262,7 +262,7 @@ static void without_room_nothing_is_read(void **state)
         struct site site;
         open_site(&site);
         struct client *client = connect_to(&site);
-        send_text(client, PUT("a?check&room=1000&pause=2000", LENGTH(100000), ""));
+        send_text(client, PUT("a?check&room=1000&pause=2000", LENGTH(1000000), ""));
         run_for(100);
         client_send(client, pattern(), 100000);
         run_for(1500);
