@@ -1,10 +1,10 @@
 #include "app/routes.h"
 
 #include "app/page.h"
+#include "app/state.h"
 #include "core/account.h"
 #include "core/blocks.h"
 #include "core/process.h"
-#include "ingest/ingest.h"
 
 struct route {
     const char *path; /* ends in `/`: everything beneath it */
@@ -80,7 +80,8 @@ static void begin_handles(struct conn *conn, const struct request *request, stru
 
 static void write_memory(struct conn *conn, struct json *json)
 {
-    struct budget *budget = ingest_of(conn)->intake.budget;
+    struct server *server = container_of(ingest_of(conn), struct worker, ingest)->server;
+    struct budget *budget = server->uploads;
     struct process_memory memory = {0};
     process_memory(&memory);
     write_count(json, "anonymous", memory.anonymous);
@@ -91,6 +92,7 @@ static void write_memory(struct conn *conn, struct json *json)
     json_i64(json, budget_used(budget));
     write_count(json, "waiting", budget_waiting(budget));
     write_count(json, "blocks_in_use", blocks_in_use());
+    write_count(json, "sockets", doors_socket_memory(server));
     json_name(json, "accounts");
     json_object_begin(json);
     for (int i = 0; i < ACCOUNT_COUNT; i++) {

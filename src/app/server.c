@@ -1,177 +1,24 @@
-/* The server put together: loops, store, listeners, and their end. */
-#include "app/server.h"
-
+/* The server put together: its loops and its store, its beginning and its end. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "app/routes.h"
+#include "app/state.h"
 #include "base/store_url.h"
 #include "base/version.h"
 #include "core/account.h"
 #include "core/file.h"
 #include "core/log.h"
 #include "http/head.h"
-#include "ingest/ingest.h"
 
 enum {
-    LOOPS_MAX = 256,
-    DOORS_MAX = SETTING_LIST_MAX + 1,
     RESERVE_BLOCKS = 16,            /* of each loop, for a store whose disk is slow */
     PROCESS_COST = 3 * 1024 * 1024, /* libraries, stacks, what the allocator keeps */
     CONNECTION_COST = 2 * 1024,     /* with what any connection may keep of a head */
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
     CHECK_MS = 100
 };
-
-struct server;
-
-/* One loop with what lives on it. */
-struct worker {
-    struct server *server;
-    struct loop *loop;
-    struct http http;
-    struct ingest ingest;
-    struct task drain, close_all;
-    _Atomic unsigned connections;
-};
-
-/* One listening address. */
-struct door {
-    struct listener_user user;
-    struct server *server;
-    struct listener *listener;
-    struct http_terms terms;
-    bool is_admin;
-    char name[ADDRESS_SIZE];
-};
-
-struct server {
-    const struct settings *settings;
-    struct worker *workers;
-    unsigned worker_count, started;
-    struct loop *loops[LOOPS_MAX];
-    struct budget *uploads, *heads;
-    struct store *store;
-    char store_url[4200];
-    int data_dir;
-    struct door doors[DOORS_MAX];
-    unsigned door_count;
-    _Atomic unsigned connections;
-    _Atomic bool is_full; /* no more is accepted until a connection ends */
-    struct task reopen;
-    struct timer check; /* while draining */
-    uint64_t close_at_ms, abort_at_ms, give_up_at_ms;
-    bool is_draining, is_closed, is_aborted;
-};
-
-/* ---- connections ---- */
-
-/* A connection on its way to another loop. */
-struct arrival {
-    struct task task;
-    struct worker *worker;
-    const struct http_terms *terms;
-    int fd;
-};
-
-static void lose_connection(struct server *server)
-{
-    atomic_fetch_sub(&server->connections, 1);
-    if (atomic_exchange(&server->is_full, false))
-        loop_post(server->loops[0], &server->reopen);
-}
-
-static void connection_closed(struct http *http)
-{
-    struct ingest *ingest = http->owner;
-    struct worker *worker = container_of(ingest, struct worker, ingest);
-    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    lose_connection(worker->server);
-}
-
-static void open_connection(struct worker *worker, const struct http_terms *terms, int fd)
-{
-    if (conn_open(&worker->http, terms, fd))
-        return;
-    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    lose_connection(worker->server);
-    log_event(LOG_WARN, "no memory for a connection");
-}
-
-static void arrived(struct task *task)
-{
-    struct arrival *arrival = container_of(task, struct arrival, task);
-    struct arrival here = *arrival;
-    account_free(ACCOUNT_CONNECTION, &arrival, sizeof *arrival);
-    open_connection(here.worker, here.terms, here.fd);
-}
-
-/* The loop with the fewest uploads under way, and of those the one with the fewest connections. */
-static struct worker *choose_worker(struct server *server)
-{
-    struct worker *best = NULL;
-    uint64_t least = UINT64_MAX;
-    for (unsigned i = 0; i < server->worker_count; i++) {
-        struct worker *worker = &server->workers[i];
-        uint64_t uploads = atomic_load_explicit(&worker->ingest.intake.uploads, memory_order_relaxed);
-        uint64_t load = uploads << 32 | atomic_load_explicit(&worker->connections, memory_order_relaxed);
-        if (load < least) {
-            least = load;
-            best = worker;
-        }
-    }
-    return best;
-}
-
-static void hand_over(struct server *server, struct worker *worker, const struct http_terms *terms, int fd)
-{
-    if (worker == &server->workers[0]) {
-        open_connection(worker, terms, fd);
-        return;
-    }
-    struct arrival *arrival = account_alloc(ACCOUNT_CONNECTION, sizeof *arrival);
-    if (arrival == NULL) {
-        socket_refuse(fd);
-        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-        lose_connection(server);
-        return;
-    }
-    *arrival = (struct arrival){.task.run = arrived, .worker = worker, .terms = terms, .fd = fd};
-    loop_post(worker->loop, &arrival->task);
-}
-
-static void pause_doors(struct server *server)
-{
-    for (unsigned i = 0; i < server->door_count; i++)
-        if (!server->doors[i].is_admin && server->doors[i].listener != NULL)
-            listener_pause(server->doors[i].listener);
-}
-
-static void reopen_doors(struct task *task)
-{
-    struct server *server = container_of(task, struct server, reopen);
-    for (unsigned i = 0; i < server->door_count; i++)
-        if (server->doors[i].listener != NULL)
-            listener_resume(server->doors[i].listener);
-}
-
-static void accepted(struct listener_user *user, int fd)
-{
-    struct door *door = container_of(user, struct door, user);
-    struct server *server = door->server;
-    struct worker *worker = door->is_admin ? &server->workers[0] : choose_worker(server);
-    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
-    if (atomic_fetch_add(&server->connections, 1) + 1 >= server->settings->max_connections) {
-        pause_doors(server);
-        atomic_store(&server->is_full, true);
-        if (atomic_load(&server->connections) < server->settings->max_connections &&
-            atomic_exchange(&server->is_full, false))
-            reopen_doors(&server->reopen); /* one ended between the two looks */
-    }
-    hand_over(server, worker, &door->terms, fd);
-}
 
 /* ---- what all loops are told at the end ---- */
 
@@ -189,7 +36,7 @@ static void abort_worker(struct task *task)
 
 /* ---- opening ---- */
 
-static bool fail_errno(struct error *error, const char *what, const char *which, int result)
+bool server_fail(struct error *error, const char *what, const char *which, int result)
 {
     return error_set(error, ERROR_CANNOT_START, "%s %s can't be used: %s.", what, which, strerror(-result));
 }
@@ -199,11 +46,11 @@ static bool open_data_dir(struct server *server, struct error *error)
     const char *path = server->settings->data_dir;
     server->data_dir = folder_open(path, true);
     if (server->data_dir < 0)
-        return fail_errno(error, "The data folder", path, server->data_dir);
+        return server_fail(error, "The data folder", path, server->data_dir);
     int result = folder_lock(server->data_dir);
     if (result == -EAGAIN)
         return error_set(error, ERROR_CANNOT_START, "The data folder %s is in use by another penstock.", path);
-    return result == 0 || fail_errno(error, "The data folder", path, result);
+    return result == 0 || server_fail(error, "The data folder", path, result);
 }
 
 /* What the fixed parts may cost comes off first; uploads share the rest. */
@@ -233,7 +80,7 @@ static bool open_worker(struct server *server, unsigned index)
     worker->http.closed = NULL;
     if (!http_open(&worker->http, worker->loop, server->heads, &worker->ingest))
         return false;
-    worker->http.closed = connection_closed;
+    doors_prepare(worker);
     worker->ingest.intake = (struct intake){
         .loop = worker->loop, .budget = server->uploads, .max_file_size = server->settings->max_file_size};
     return true;
@@ -272,52 +119,18 @@ static bool open_store(struct server *server, struct error *error)
     return is_open;
 }
 
-static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
-{
-    struct door *door = &server->doors[server->door_count];
-    const struct settings *settings = server->settings;
-    door->server = server;
-    door->user.accepted = accepted;
-    door->is_admin = is_admin;
-    door->terms = (struct http_terms){.idle_ms = settings->idle_timeout,
-                                      .head_ms = settings->head_timeout,
-                                      .body_ms = settings->body_timeout,
-                                      .linger_ms = settings->linger_timeout,
-                                      .linger_size = settings->linger_size,
-                                      .begin = is_admin ? routes_begin_admin : routes_begin_public};
-    int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
-    if (result < 0)
-        return fail_errno(error, "The address", address, result);
-    server->door_count++;
-    return true;
-}
-
-static bool open_doors(struct server *server, struct error *error)
-{
-    const struct settings *settings = server->settings;
-    for (unsigned i = 0; i < settings->listen.count; i++)
-        if (!open_door(server, settings->listen.items[i], false, error))
-            return false;
-    return strcmp(settings->admin_listen, "off") == 0 || open_door(server, settings->admin_listen, true, error);
-}
-
 static bool open_all(struct server *server, struct error *error)
 {
     return open_data_dir(server, error) && open_budgets(server, error) && open_workers(server, error) &&
-           open_store(server, error) && open_doors(server, error);
+           open_store(server, error) && doors_open(server, error);
 }
 
 /* ---- closing ---- */
 
-static void close_doors(struct server *server, bool also_admin)
-{
-    for (unsigned i = 0; i < server->door_count; i++)
-        if (also_admin || !server->doors[i].is_admin)
-            listener_close(&server->doors[i].listener);
-}
-
 static void close_worker(struct worker *worker)
 {
+    if (worker->loop != NULL)
+        timer_stop(worker->loop, &worker->measure);
     if (worker->http.head != NULL)
         http_close(&worker->http);
     loop_close(&worker->loop);
@@ -333,7 +146,7 @@ void server_close(struct server **server_pointer)
         loop_stop(server->loops[i]);
         loop_join(server->loops[i]);
     }
-    close_doors(server, true);
+    doors_close(server, true);
     store_close(&server->store);
     for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++)
         close_worker(&server->workers[i]);
@@ -367,7 +180,7 @@ static void abort_all(struct server *server)
 static void close_for_drain(struct server *server)
 {
     server->is_closed = true;
-    close_doors(server, false);
+    doors_close(server, false);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_post(server->workers[i].loop, &server->workers[i].drain);
 }
@@ -414,7 +227,6 @@ bool server_open(const struct settings *settings, struct server **server_out, st
     server->settings = settings;
     server->worker_count = (unsigned)settings->threads;
     server->data_dir = -1;
-    server->reopen.run = reopen_doors;
     server->check.run = check_drain;
     if (open_all(server, error)) {
         *server_out = server;

@@ -39,6 +39,8 @@ static void compute_defaults(struct settings *settings, const struct machine *ma
         uint64_t limit = machine->memory_limit == 0 ? 256 * MIB : least_of(256 * MIB, share);
         settings->memory_limit = within(limit, &setting_table[SETTING_memory_limit]);
     }
+    if (is_default(settings, SETTING_socket_memory_limit))
+        settings->socket_memory_limit = within(settings->memory_limit, &setting_table[SETTING_socket_memory_limit]);
     if (is_default(settings, SETTING_threads)) {
         uint64_t threads = least_of(machine->cores, settings->memory_limit / thread_memory);
         settings->threads = within(threads, &setting_table[SETTING_threads]);

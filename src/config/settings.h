@@ -23,8 +23,9 @@ struct settings {
     const char *admin_listen; /* `off`: none */
     const char *store;        /* URL; NULL: files/ in the data folder */
     const char *data_dir;
-    uint64_t memory_limit; /* bytes */
-    uint64_t threads;      /* 0 is never seen outside of config: resolved to the number of loops */
+    uint64_t memory_limit;        /* bytes */
+    uint64_t socket_memory_limit; /* the same, of the kernel's */
+    uint64_t threads;             /* 0 is never seen outside of config: resolved to the number of loops */
     bool durable;
     uint64_t min_free;
     uint64_t max_file_size;

@@ -43,6 +43,7 @@ bool conn_open(struct http *http, const struct http_terms *terms, int fd)
         http->first = conn;
         http->count++;
         handle_open(http->loop, &conn->handle, HANDLE_CONNECTION, NULL);
+        conn_guess_window(conn);
         conn_set_state(conn, CONN_IDLE);
         return true;
     }

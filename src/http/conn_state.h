@@ -135,5 +135,6 @@ void conn_go_on(struct task *task);
 /* `got` bytes of a body have been read: whoever sends much may have more in the kernel, from afar still more. */
 void conn_widen(struct conn *conn, size_t got);
 
-/* It is at its end. */
+/* It has just begun, so nothing is known of what the kernel holds; and it is at its end. */
+void conn_guess_window(struct conn *conn);
 void conn_forget_window(struct conn *conn);

@@ -15,6 +15,7 @@ enum {
     WORTH = 32 * 1024,  /* a smaller body needs no more than any connection has */
     LONG = 1024 * 1024, /* a body of which this much has come goes on for longer than setting buffers takes */
     FAR_US = 5000,      /* WIDE a round trip is less than 50 MiB/s */
+    GUESS = 64 * 1024,  /* of what the kernel holds for a connection that was not measured yet */
     MEASURED_AT_ONCE = 2000
 };
 
@@ -49,6 +50,11 @@ static void set_memory(struct conn *conn, size_t memory)
     conn->kernel_memory = bytes;
     if (change != 0)
         atomic_fetch_add_explicit(&conn->http->kernel_memory, change, memory_order_relaxed);
+}
+
+void conn_guess_window(struct conn *conn)
+{
+    set_memory(conn, GUESS);
 }
 
 void conn_forget_window(struct conn *conn)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,7 +16,7 @@
 #include "core/real/loop.h"
 #include "core/socket.h"
 
-enum { ACCEPTED_AT_ONCE = 64, SHORTAGE_MS = 100 };
+enum { ACCEPTED_AT_ONCE = 64, SHORTAGE_MS = 100, UNSENT_MOST = 128 * 1024 };
 
 struct listener {
     uv_poll_t poll;
@@ -75,6 +76,8 @@ static int listen_on(const struct addrinfo *where)
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+    /* Accepted sockets have it too: of what the peer has no room for, the kernel keeps so much and not megabytes. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
     if (where->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, LISTENER_BACKLOG) == 0)

@@ -1,0 +1,210 @@
+/* The doors: listening addresses, who may come in, and on which loop a connection lives. */
+#include <string.h>
+
+#include "app/routes.h"
+#include "app/state.h"
+#include "core/account.h"
+#include "core/log.h"
+
+enum { MEASURE_MS = 250 };
+
+/* ---- connections end ---- */
+
+static void lose_connection(struct server *server)
+{
+    atomic_fetch_sub(&server->connections, 1);
+    if (atomic_load(&server->is_full))
+        loop_post(server->loops[0], &server->decide);
+}
+
+static void connection_closed(struct http *http)
+{
+    struct ingest *ingest = http->owner;
+    struct worker *worker = container_of(ingest, struct worker, ingest);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    lose_connection(worker->server);
+}
+
+/* ---- who may come in ---- */
+
+uint64_t doors_socket_memory(struct server *server)
+{
+    int64_t sum = 0;
+    for (unsigned i = 0; i < server->worker_count; i++)
+        sum += atomic_load_explicit(&server->workers[i].http.kernel_memory, memory_order_relaxed);
+    return sum > 0 ? (uint64_t)sum : 0;
+}
+
+/* Once full of what the kernel holds, it has to get a little less before anybody is let in. */
+static bool is_over(struct server *server)
+{
+    uint64_t limit = server->settings->socket_memory_limit;
+    uint64_t memory = doors_socket_memory(server);
+    return atomic_load(&server->connections) >= server->settings->max_connections ||
+           memory >= (atomic_load(&server->is_full) ? limit / 8 * 7 : limit);
+}
+
+static void set_doors(struct server *server, void (*set)(struct listener *listener))
+{
+    for (unsigned i = 0; i < server->door_count; i++)
+        if (!server->doors[i].is_admin && server->doors[i].listener != NULL)
+            set(server->doors[i].listener);
+}
+
+/* Who ends a connection, or measures, after the store below asks for another decision; who did before it is seen by the look
+ * that follows. */
+void doors_decide(struct server *server)
+{
+    if (is_over(server)) {
+        set_doors(server, listener_pause);
+        atomic_store(&server->is_full, true);
+        if (is_over(server))
+            return;
+    }
+    if (!atomic_exchange(&server->is_full, false))
+        return;
+    set_doors(server, listener_resume);
+}
+
+static void decide(struct task *task)
+{
+    doors_decide(container_of(task, struct server, decide));
+}
+
+static void measure(struct timer *timer)
+{
+    struct worker *worker = container_of(timer, struct worker, measure);
+    http_measure(&worker->http);
+    if (is_over(worker->server) != atomic_load(&worker->server->is_full))
+        loop_post(worker->server->loops[0], &worker->server->decide);
+    worker->is_measuring = worker->http.count > 0;
+    if (worker->is_measuring)
+        timer_start(worker->loop, &worker->measure, MEASURE_MS);
+}
+
+static void begin_measuring(struct worker *worker)
+{
+    if (!worker->is_measuring)
+        timer_start(worker->loop, &worker->measure, MEASURE_MS);
+    worker->is_measuring = true;
+}
+
+void doors_prepare(struct worker *worker)
+{
+    worker->measure.run = measure;
+    worker->http.closed = connection_closed;
+    worker->http.kernel_share = (int64_t)(worker->server->settings->socket_memory_limit / worker->server->worker_count);
+}
+
+/* ---- connections begin ---- */
+
+static void open_connection(struct worker *worker, const struct http_terms *terms, int fd)
+{
+    begin_measuring(worker);
+    if (conn_open(&worker->http, terms, fd))
+        return;
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    lose_connection(worker->server);
+    log_event(LOG_WARN, "no memory for a connection");
+}
+
+/* A connection on its way to another loop. */
+struct arrival {
+    struct task task;
+    struct worker *worker;
+    const struct http_terms *terms;
+    int fd;
+};
+
+static void arrived(struct task *task)
+{
+    struct arrival *arrival = container_of(task, struct arrival, task);
+    struct arrival here = *arrival;
+    account_free(ACCOUNT_CONNECTION, &arrival, sizeof *arrival);
+    open_connection(here.worker, here.terms, here.fd);
+}
+
+/* The loop with the fewest uploads under way, and of those the one with the fewest connections. */
+static struct worker *choose_worker(struct server *server)
+{
+    struct worker *best = NULL;
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct worker *worker = &server->workers[i];
+        uint64_t uploads = atomic_load_explicit(&worker->ingest.intake.uploads, memory_order_relaxed);
+        uint64_t load = uploads << 32 | atomic_load_explicit(&worker->connections, memory_order_relaxed);
+        if (load < least) {
+            least = load;
+            best = worker;
+        }
+    }
+    return best;
+}
+
+static void hand_over(struct server *server, struct worker *worker, const struct http_terms *terms, int fd)
+{
+    if (worker == &server->workers[0]) {
+        open_connection(worker, terms, fd);
+        return;
+    }
+    struct arrival *arrival = account_alloc(ACCOUNT_CONNECTION, sizeof *arrival);
+    if (arrival == NULL) {
+        socket_refuse(fd);
+        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+        lose_connection(server);
+        return;
+    }
+    *arrival = (struct arrival){.task.run = arrived, .worker = worker, .terms = terms, .fd = fd};
+    loop_post(worker->loop, &arrival->task);
+}
+
+static void accepted(struct listener_user *user, int fd)
+{
+    struct door *door = container_of(user, struct door, user);
+    struct server *server = door->server;
+    struct worker *worker = door->is_admin ? &server->workers[0] : choose_worker(server);
+    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
+    atomic_fetch_add(&server->connections, 1);
+    if (is_over(server))
+        doors_decide(server);
+    hand_over(server, worker, &door->terms, fd);
+}
+
+/* ---- listening ---- */
+
+static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
+{
+    struct door *door = &server->doors[server->door_count];
+    const struct settings *settings = server->settings;
+    door->server = server;
+    door->user.accepted = accepted;
+    door->is_admin = is_admin;
+    door->terms = (struct http_terms){.idle_ms = settings->idle_timeout,
+                                      .head_ms = settings->head_timeout,
+                                      .body_ms = settings->body_timeout,
+                                      .linger_ms = settings->linger_timeout,
+                                      .linger_size = settings->linger_size,
+                                      .begin = is_admin ? routes_begin_admin : routes_begin_public};
+    int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
+    if (result < 0)
+        return server_fail(error, "The address", address, result);
+    server->door_count++;
+    return true;
+}
+
+bool doors_open(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    server->decide.run = decide;
+    for (unsigned i = 0; i < settings->listen.count; i++)
+        if (!open_door(server, settings->listen.items[i], false, error))
+            return false;
+    return strcmp(settings->admin_listen, "off") == 0 || open_door(server, settings->admin_listen, true, error);
+}
+
+void doors_close(struct server *server, bool also_admin)
+{
+    for (unsigned i = 0; i < server->door_count; i++)
+        if (also_admin || !server->doors[i].is_admin)
+            listener_close(&server->doors[i].listener);
+}
