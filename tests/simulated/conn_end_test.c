@@ -448,6 +448,59 @@ static void draining_lets_answers_end_and_takes_no_more(void **state)
     }
 }
 
+static void the_answer_says_close_when_draining_began_after_its_request(void **state)
+{
+    for_seeds(SEEDS(20))
+    {
+        struct site site;
+        open_site(&site);
+        struct client *client = connect_to(&site);
+        send_text(client, PUT("a?later=500", LENGTH(5), "hello") GET("b"));
+        run_for(100);
+        http_drain(&site.http);
+        run_for(100);
+        assert_told(client, "open");
+        run_for(300 + LATE);
+        assert_told(client, "200 close 'a hello'; closed");
+        site_close(&site);
+    }
+}
+
+/* Timers that are due together run before anything that was asked for soon: an answer, and then the end of all. */
+struct ending {
+    struct timer timer;
+    struct site *site;
+    bool was_between; /* the answer was given, and its connection still there */
+};
+
+static void end_all(struct timer *timer)
+{
+    struct ending *ending = container_of(timer, struct ending, timer);
+    ending->was_between = ending->site->answered == 1 && ending->site->closed == 0;
+    http_close_all(&ending->site->http);
+}
+
+static void closing_ends_what_was_answered_in_the_same_moment(void **state)
+{
+    unsigned between = 0;
+    for_seeds(SEEDS(80))
+    {
+        struct site site;
+        open_site(&site);
+        struct ending ending = {.timer.run = end_all, .site = &site};
+        struct client *client = connect_to(&site);
+        send_text(client, PUT("a?later=500", LENGTH(5), "hello"));
+        run_for(100);
+        timer_start(site.loop, &ending.timer, 400);
+        machine_pass(1000); /* both are due now */
+        run_for(100);
+        between += ending.was_between;
+        assert_int_equal(site.closed, 1);
+        site_close(&site);
+    }
+    assert_true(between > 0);
+}
+
 static void closing_ends_all_at_any_time(void **state)
 {
     for_seeds(SEEDS(3))
@@ -591,6 +644,8 @@ int main(void)
         seeded_test(nobody_is_left_when_a_client_is_reset_at_any_time),
         seeded_test(networks_that_break_leave_nobody),
         seeded_test(draining_lets_answers_end_and_takes_no_more),
+        seeded_test(the_answer_says_close_when_draining_began_after_its_request),
+        seeded_test(closing_ends_what_was_answered_in_the_same_moment),
         seeded_test(closing_ends_all_at_any_time),
         seeded_test(every_allocation_may_fail),
         seeded_test(an_answer_that_can_not_be_kept_is_a_reset),
