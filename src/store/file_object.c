@@ -106,22 +106,22 @@ static int write_meta(struct file_store *store, int file, const char *record, si
 
 /* ---- notes ---- */
 
-int file_object_note(struct file_store *store, const char *key, const struct file_status *status)
+int file_object_note(struct file_store *store, const char *key, const struct file_status *file)
 {
-    char name[INODE_NAME_SIZE], note[NOTE_MAX];
+    char name[INODE_NAME_SIZE], text[NOTE_MAX];
     if (!atomic_load_explicit(&store->has_records, memory_order_relaxed))
         return 0;
-    size_t used = write_state(status, note, sizeof note);
-    if (!span_copy(span_of(key), note + used, sizeof note - used))
+    size_t used = write_state(file, text, sizeof text);
+    if (!span_copy(span_of(key), text + used, sizeof text - used))
         return -ENAMETOOLONG;
     used += strlen(key);
-    inode_name(status->inode, name);
+    inode_name(file->inode, name);
     file_remove(store->staging, name); /* an older one, of a file that had the same inode */
-    int file = file_create_named(store->staging, name);
-    if (file < 0)
-        return file;
-    int result = write_meta(store, file, note, used);
-    file_close(&file);
+    int note = file_create_named(store->staging, name);
+    if (note < 0)
+        return note;
+    int result = write_meta(store, note, text, used);
+    file_close(&note);
     return result == 0 && store->terms.is_durable ? folder_sync(store->staging) : result;
 }
 
@@ -147,11 +147,11 @@ static bool read_text(int folder, const char *name, char *out, size_t size)
 
 void file_object_sweep(struct file_store *store, int instance, const char *name)
 {
-    char note[NOTE_MAX], record[ATTRIBUTE_MAX + 1], state[STATE_MAX], inode[INODE_NAME_SIZE] = "";
+    char note[NOTE_MAX], record[ATTRIBUTE_MAX + 1], state[STATE_MAX] = "", inode[INODE_NAME_SIZE] = "";
     char *key;
     struct file_status status;
     if (strlen(name) != INODE_NAME_SIZE - 1 || !read_text(instance, name, note, sizeof note) ||
-        (key = strchr(note, '\n')) == NULL)
+        (key = strchr(note, '\n')) == NULL || !span_starts_with(span_of(note), span_of("state ")))
         return;
     key++;
     size_t length = (size_t)(key - note);

@@ -121,7 +121,7 @@ static bool look(struct file_store *store, const char *key, struct object_status
 static bool judge(struct file_store *store, const char *key, const struct conditions *conditions, struct error *error)
 {
     struct object_status status = {0};
-    struct file_status raw;
+    struct file_status raw = {0};
     struct error why = {0};
     bool exists = look(store, key, &status, &raw, &why);
     if (!exists && why.code != ERROR_NOT_FOUND) {
@@ -341,7 +341,7 @@ bool file_remove_object(struct file_store *store, const char *key, const struct 
     if (has_conditions(conditions) && !judge(store, key, conditions, error))
         return false;
     struct object_status status;
-    struct file_status raw;
+    struct file_status raw = {0};
     if (!look(store, key, &status, &raw, error)) {
         if (error->code == ERROR_KEY_CONFLICT) /* a folder, or beneath a file: not an object */
             file_key_error(error, -ENOENT);

@@ -374,11 +374,11 @@ static void an_abort_may_come_in_any_call_back(const struct flow_subject *subjec
 /* Between any two events of the same run. */
 static void an_abort_may_come_at_any_moment(const struct flow_subject *subject)
 {
-    for_seeds(3)
+    for_seeds(2)
     {
         uint64_t size = seed % 2 == 0 ? 3000 : 70000;
         bool goes_on = true;
-        for (uint64_t moment = 0; goes_on && moment < 60; moment++) {
+        for (uint64_t moment = 0; goes_on && moment < 60; moment += 1 + machine_random(2)) {
             if (!begin(subject))
                 break;
             struct lane *lane = add_lane(size);
