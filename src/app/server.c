@@ -160,8 +160,11 @@ void server_close(struct server **server_pointer)
 
 /* ---- the end, in order ---- */
 
-static bool is_idle(void)
+/* Also nobody is on the way from one loop to another, who has no handle yet. */
+static bool is_idle(const struct server *server)
 {
+    if (atomic_load(&server->connections) > 0)
+        return false;
     for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
         if (handles_open((enum handle_kind)kind) > 0)
             return false;
@@ -170,7 +173,7 @@ static bool is_idle(void)
 
 static void abort_all(struct server *server)
 {
-    if (!server->is_aborted && !is_idle())
+    if (!server->is_aborted && !is_idle(server))
         log_event(LOG_WARN, "what is left is aborted");
     server->is_aborted = true;
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -191,7 +194,7 @@ static void check_drain(struct timer *timer)
     uint64_t now = loop_now_ms(server->loops[0]);
     if (!server->is_closed && now >= server->close_at_ms)
         close_for_drain(server);
-    if (server->is_closed && is_idle()) {
+    if (server->is_closed && is_idle(server)) {
         for (unsigned i = 0; i < server->worker_count; i++)
             loop_stop(server->loops[i]);
         return;
@@ -283,7 +286,7 @@ static bool open_log(const struct settings *settings, struct error *error)
 
 bool server_run(const struct settings *settings, struct error *error)
 {
-    struct server *server;
+    struct server *server = NULL;
     if (!server_open(settings, &server, error))
         return false;
     bool is_started = open_log(settings, error) && server_start(server, error);

@@ -369,6 +369,32 @@ static void a_server_that_is_told_to_end_at_any_moment_ends(void **state)
     }
 }
 
+/* The only other client has just gone when one is on its way from one loop to another. */
+static void a_client_that_is_being_handed_over_is_waited_for(void **state)
+{
+    for_seeds(200)
+    {
+        struct road road;
+        struct machine_habits habits = {.not_ready = 500};
+        struct body body = {seed, 20};
+        struct text text = {0};
+        machine_start(seed, &habits);
+        road_open(&road, NULL);
+        struct client *other = client_connect(ROAD_ADDRESS);
+        road_settle();
+        text_put(&text, "a", &body, "");
+        road_send(&text);
+        machine_run(chance(4), 0);
+        client_reset(other);
+        machine_run(chance(4), 0);
+        server_end(road.server, 1);
+        road_run();
+        check_ended();
+        road_close(&road);
+        text_free(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +405,7 @@ int main(void)
         seeded_test(uploads_under_way_when_the_server_is_told_to_end_are_finished),
         seeded_test(uploads_that_do_not_finish_are_aborted),
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
+        seeded_test(a_client_that_is_being_handed_over_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
