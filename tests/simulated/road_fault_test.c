@@ -138,7 +138,7 @@ static bool put_failing(struct road *road, uint64_t nth, int failure, bool repla
         old = new_body(20);
         assert_int_equal(put(key, &old, "Content-Type: text/old\r\n"), 201);
     }
-    unsigned objects = road_objects();
+    unsigned objects = road_objects(), staged = road_staged();
     machine_fail_file_call(nth, failure);
     int status = put(key, &body, "Content-Type: text/new\r\n");
     bool has_failed = machine_fail_file_call(0, 0) >= nth;
@@ -149,7 +149,8 @@ static bool put_failing(struct road *road, uint64_t nth, int failure, bool repla
         fail_msg("call %u failed with %d, the answer is %d, and the key does not hold what it has to", (unsigned)nth,
                  failure, status);
     assert_int_equal(road_objects(), is_there && !replaces ? objects + 1 : objects);
-    road_check_idle(road);
+    road_check_memory(road);
+    assert_in_range(road_staged(), 0, staged + (has_failed ? 2 : 0)); /* notes that the next start has to look at */
     if (!is_there && !replaces)
         return has_failed;
     ask_field(key, "content-type", type, sizeof type);
@@ -181,6 +182,10 @@ static void a_call_on_files_that_fails_leaves_old_or_new_and_nothing_else(void *
             fail_each_call(&road, failures[i], false);
             fail_each_call(&road, failures[i], true);
         }
+        road_end(&road);
+        road_open(&road, NULL);
+        road_check_idle(&road);
+        assert_in_range(road_records(), 0, road_objects());
         road_close(&road);
     }
 }

@@ -99,7 +99,7 @@ static void clients_at_once_are_answered_rightly(void **state)
 
 static void they_are_on_a_machine_that_dawdles(void **state)
 {
-    for_seeds(80)
+    for_seeds(60)
     {
         struct machine_habits habits = habits_of(seed);
         talk_it_over(&habits);
@@ -160,7 +160,7 @@ static void talk_and_break_off(struct road *road, struct talk *talks)
 
 static void clients_that_break_off_leave_nothing_behind(void **state)
 {
-    for_seeds(80)
+    for_seeds(60)
     {
         struct road road;
         struct talk talks[TALKS] = {0};
@@ -175,7 +175,7 @@ static void clients_that_break_off_leave_nothing_behind(void **state)
 
 static void one_that_hangs_up_while_it_is_handed_over_leaves_nothing_behind(void **state)
 {
-    for_seeds(80)
+    for_seeds(60)
     {
         struct road road;
         struct machine_habits habits = habits_of(seed);
@@ -187,6 +187,58 @@ static void one_that_hangs_up_while_it_is_handed_over_leaves_nothing_behind(void
         }
         machine_run(chance(40), 0);
         road_close(&road); /* which may come in the middle of it */
+    }
+}
+
+/* Several replace one version, or make one object, at once. */
+static int count_winners(const char *fields, struct body *winner)
+{
+    int winners = 0;
+    struct client *clients[4];
+    struct body bodies[4];
+    for (unsigned i = 0; i < 4; i++) {
+        struct text text = {0};
+        bodies[i] = (struct body){1 + machine_random(UINT64_MAX - 1), chance(20000)};
+        text_put(&text, "one", &bodies[i], fields);
+        clients[i] = road_send(&text);
+        text_free(&text);
+        machine_run(chance(20), 0);
+    }
+    road_run();
+    for (unsigned i = 0; i < 4; i++) {
+        int status = road_status(clients[i]);
+        assert_true(status == 200 || status == 201 || status == 412);
+        winners += status != 412;
+        if (status != 412)
+            *winner = bodies[i];
+    }
+    return winners;
+}
+
+static void of_many_that_put_on_one_condition_one_wins(void **state)
+{
+    for_seeds(40)
+    {
+        struct road road;
+        struct body winner = {0};
+        struct machine_habits habits = habits_of(seed);
+        char fields[80];
+        open_road(&road, &habits);
+        assert_int_equal(count_winners("If-None-Match: *\r\n", &winner), 1);
+        assert_true(road_holds("one", &winner));
+        struct text text = {0};
+        text_print(&text, "HEAD /files/one HTTP/1.1\r\nHost: x\r\n\r\n");
+        struct client *client = road_send(&text);
+        road_run();
+        struct span received = road_received(client), etag;
+        struct reply reply;
+        assert_true(reply_take(&received, true, &reply) && reply_field(&reply, "etag", &etag));
+        snprintf(fields, sizeof fields, "If-Match: %.*s\r\n", (int)etag.length, etag.at);
+        assert_int_equal(count_winners(fields, &winner), 1);
+        assert_true(road_holds("one", &winner));
+        road_check_idle(&road);
+        road_close(&road);
+        text_free(&text);
     }
 }
 
@@ -226,6 +278,7 @@ int main(void)
         seeded_test(the_same_seed_gives_the_same_run),
         seeded_test(clients_that_break_off_leave_nothing_behind),
         seeded_test(one_that_hangs_up_while_it_is_handed_over_leaves_nothing_behind),
+        seeded_test(of_many_that_put_on_one_condition_one_wins),
         seeded_test(a_store_that_forgets_answers_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,12 @@ static void check_closed(const struct road *road)
     assert_int_equal(machine_open_sockets(), 0);
 }
 
-void road_check_idle(const struct road *road)
+unsigned road_staged(void)
+{
+    return machine_file_count(ROAD_FILES "/.penstock/staging");
+}
+
+void road_check_memory(const struct road *road)
 {
     check_closed(road);
     for (int i = 0; i < ACCOUNT_COUNT; i++)
@@ -95,7 +100,12 @@ void road_check_idle(const struct road *road)
             fail_msg("%lld bytes are left on the account of %s",
                      (long long)(account_used((enum account)i) - road->idle[i]), account_word((enum account)i));
     assert_int_equal(machine_open_files(), road->idle_files);
-    assert_int_equal(machine_file_count(ROAD_FILES "/.penstock/staging"), 0);
+}
+
+void road_check_idle(const struct road *road)
+{
+    road_check_memory(road);
+    assert_int_equal(road_staged(), 0);
 }
 
 void road_end(struct road *road)

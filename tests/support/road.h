@@ -30,8 +30,11 @@ void road_open(struct road *road, const char *const *flags); /* has to work */
 void road_settle(void); /* runs as far as it goes without waiting for a timer */
 void road_run(void);    /* ten minutes: whatever has not ended by then never does */
 
-/* Nobody is connected and nothing is left of whoever was: no handle, block, socket, charge, open or staged file. */
+/* Nobody is connected and nothing is left of whoever was: no handle, block, socket, charge, open or staged file. road_check_memory
+ * looks at all but the staged files, which stay until the next start when removing them fails. */
 void road_check_idle(const struct road *road);
+void road_check_memory(const struct road *road);
+unsigned road_staged(void);
 
 /* Objects in the store, and records of objects that have no attributes. */
 unsigned road_objects(void);
