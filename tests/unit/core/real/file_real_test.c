@@ -162,7 +162,6 @@ static void a_file_without_a_name_gets_one_by_a_link(void **state)
     assert_int_equal(file_link(file, folder, "a"), 0);
     assert_int_equal(file_link(file, folder, "a"), -EEXIST);
     assert_int_equal(file_link(file, folder, "b"), 0);
-    assert_int_equal(file_link(file, folder, "no/b"), -ENOENT);
     assert_int_equal(file_status(file, &status), 0);
     assert_int_equal(status.links, 2);
     assert_int_equal(file_sync(file), 0);
@@ -196,6 +195,17 @@ static void a_rename_replaces_only_when_it_may(void **state)
     assert_int_equal(file_create_named(folder, "folder"), -EEXIST);
 }
 
+static void a_name_is_one_component(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a", ".hidden", "...", "a b", "..a"};
+    static const char *const others[] = {"", ".", "..", "a/b", "/a", "a/"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        assert_true(file_is_name(names[i]));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(file_is_name(others[i]));
+}
+
 static bool count_names(void *owner, const char *name)
 {
     unsigned *seen = owner;
@@ -212,8 +222,8 @@ static void folders_are_made_listed_and_removed(void **state)
     assert_int_equal(seen, 0);
     assert_int_equal(folder_make(folder, "a"), 0);
     assert_int_equal(folder_make(folder, "a"), -EEXIST);
-    assert_int_equal(folder_make(folder, "b/c"), -ENOENT);
-    assert_int_equal(folder_make(folder, "a/b"), 0);
+    int inside_a = folder_open_beneath(folder, "a");
+    assert_int_equal(folder_make(inside_a, "b"), 0);
     make_file(".hidden", "x");
     assert_int_equal(folder_list(folder, count_names, &seen), 0);
     assert_int_equal(folder_list(folder, count_names, &seen), 0); /* from the start again */
@@ -225,8 +235,10 @@ static void folders_are_made_listed_and_removed(void **state)
     assert_int_equal(folder_remove(folder, "a"), -ENOTEMPTY);
     assert_int_equal(file_remove(folder, "a"), -EISDIR);
     assert_int_equal(folder_remove(folder, ".hidden"), -ENOTDIR);
-    assert_int_equal(folder_remove(folder, "a/b"), 0);
+    assert_int_equal(folder_remove(inside_a, "b"), 0);
     assert_int_equal(folder_remove(folder, "a"), 0);
+    assert_int_equal(folder_make(inside_a, "b"), -ENOENT); /* it is no more */
+    file_close(&inside_a);
     assert_int_equal(folder_remove(folder, "a"), -ENOENT);
 }
 
@@ -361,6 +373,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_outside_of_a_folder_can_be_opened_beneath_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_without_a_name_gets_one_by_a_link, setup, teardown),
         cmocka_unit_test_setup_teardown(a_rename_replaces_only_when_it_may, setup, teardown),
+        cmocka_unit_test(a_name_is_one_component),
         cmocka_unit_test_setup_teardown(folders_are_made_listed_and_removed, setup, teardown),
         cmocka_unit_test_setup_teardown(bytes_are_written_and_read_where_they_belong, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_is_told, setup, teardown),
