@@ -58,6 +58,9 @@ static enum error_code code_of_errno(int errno_value)
     case ENOSPC:
     case EDQUOT:
         return ERROR_STORAGE_FULL;
+    case EMFILE:
+    case ENFILE:
+        return ERROR_TOO_MANY_FILES;
     case ENOMEM:
         return ERROR_OUT_OF_MEMORY;
     default:

@@ -9,7 +9,10 @@
 #define MIB ((uint64_t)1 << 20)
 
 static const uint64_t thread_memory = 4 * MIB; /* a loop, its block, and something for its uploads */
-static const uint64_t own_descriptors = 64;    /* loops, listeners, the store's folders, the log */
+
+/* Descriptors for the store's folders and its pool of threads (each has a file or a folder open for a moment), the data
+ * folder, standard streams; and for a loop, its epoll, its ring and its two ways to be woken. */
+static const uint64_t own_descriptors = 56, loop_descriptors = 4;
 
 /* What a connection costs. The default counts generously and lets all of them have a quarter of the memory limit; a
  * number that somebody asks for must fit into half of it at the least. */
@@ -25,6 +28,11 @@ static uint64_t within(uint64_t value, const struct setting *setting)
     if (value < setting->least)
         return setting->least;
     return least_of(value, setting->most);
+}
+
+static uint64_t needed_descriptors(const struct settings *settings)
+{
+    return own_descriptors + settings->threads * loop_descriptors + settings->listen.count + 1;
 }
 
 static bool is_default(const struct settings *settings, enum setting_id id)
@@ -47,7 +55,8 @@ static void compute_defaults(struct settings *settings, const struct machine *ma
     }
     if (is_default(settings, SETTING_max_connections)) {
         /* An upload into a folder takes a second descriptor. */
-        uint64_t spare = machine->descriptors > own_descriptors ? machine->descriptors - own_descriptors : 0;
+        uint64_t own = needed_descriptors(settings);
+        uint64_t spare = machine->descriptors > own ? machine->descriptors - own : 0;
         uint64_t connections = least_of(spare / 2, settings->memory_limit / 4 / connection_memory);
         settings->max_connections = within(least_of(connections, 16384), &setting_table[SETTING_max_connections]);
     }
@@ -112,8 +121,9 @@ static bool check_connections(const struct settings *settings, const struct mach
     uint64_t connections = settings->max_connections;
     if (is_default(settings, SETTING_max_connections))
         return true;
-    if (connections > machine->descriptors || connections + own_descriptors > machine->descriptors) {
-        uint64_t most = machine->descriptors > own_descriptors ? machine->descriptors - own_descriptors : 0;
+    uint64_t own = needed_descriptors(settings);
+    if (connections > machine->descriptors || connections + own > machine->descriptors) {
+        uint64_t most = machine->descriptors > own ? machine->descriptors - own : 0;
         snprintf(reason, sizeof reason,
                  "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for %" PRIu64,
                  machine->descriptors, most);

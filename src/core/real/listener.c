@@ -76,7 +76,7 @@ static int listen_on(const struct addrinfo *where)
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    /* Accepted sockets have it too: of what the peer has no room for, the kernel keeps so much and not megabytes. */
+    /* Accepted sockets inherit it: of what the peer has no room for, the kernel keeps so much and not megabytes. */
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
     if (where->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
