@@ -11,6 +11,7 @@ static void pipe_granted(struct source *source, size_t bytes)
 {
     struct pipe *pipe = pipe_of(source);
     pipe->credit += bytes;
+    pipe->kept -= bytes < pipe->kept ? bytes : pipe->kept;
     if (pipe->state == PIPE_OPEN)
         pipe->user->granted(pipe->user);
 }
@@ -42,7 +43,9 @@ void pipe_push(struct pipe *pipe, struct slice bytes)
     assert(pipe->state == PIPE_OPEN && bytes.length <= pipe->credit);
     pipe->credit -= bytes.length;
     struct sink *first = meter_sink(&pipe->meter);
-    pipe->credit += first->ops->push(first, bytes);
+    size_t finished = first->ops->push(first, bytes);
+    pipe->credit += finished;
+    pipe->kept += bytes.length - finished;
 }
 
 struct reserve *pipe_keeps(struct pipe *pipe)

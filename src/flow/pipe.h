@@ -26,6 +26,7 @@ struct pipe {
     struct meter meter;
     struct digest digest;
     size_t credit; /* bytes that may be pushed now */
+    size_t kept;   /* bytes that were pushed and are not credit again yet */
     enum pipe_state state;
 };
 

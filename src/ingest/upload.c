@@ -6,6 +6,8 @@
 #include "core/account.h"
 #include "core/log.h"
 
+enum { KEPT_MOST = 3 * BLOCK_SIZE /* of one upload, when its store keeps: one block fills while others are written */ };
+
 enum upload_state { UPLOAD_WAITING, UPLOAD_OPENING, UPLOAD_OPEN, UPLOAD_FINISHING };
 
 struct upload {
@@ -261,6 +263,8 @@ size_t upload_room(struct upload *upload, uint8_t **at_out)
         block_release(&upload->tail);
         return upload->pipe.credit;
     }
+    if (upload->tail == NULL && upload->pipe.kept >= KEPT_MOST)
+        return 0; /* the store is writing: more would be granted than helps it */
     if (upload->tail == NULL) {
         upload->waiting_at = reserve;
         upload->tail = block_take(reserve, &upload->waiter);
