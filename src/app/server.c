@@ -241,6 +241,7 @@ bool server_open(const struct settings *settings, struct server **server_out, st
 
 bool server_start(struct server *server, struct error *error)
 {
+    assert(server != NULL);
     for (server->started = 1; server->started < server->worker_count; server->started++)
         if (!loop_start(server->loops[server->started]))
             return error_set(error, ERROR_CANNOT_START, "There is no thread for a loop.");
