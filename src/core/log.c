@@ -24,7 +24,7 @@ static struct {
     pthread_t writer;
     char *ring;
     size_t first, used; /* what waits to be written */
-    uint64_t dropped, told_dropped;
+    uint64_t dropped;
     bool is_open, is_json, is_closing;
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
 

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/quantity.h"
 #include "core/account.h"
 #include "http/conn_state.h"
 
@@ -133,8 +134,9 @@ void conn_set_state(struct conn *conn, enum conn_state state)
 static void timed_out(struct conn *conn)
 {
     struct error why;
-    error_set(&why, ERROR_REQUEST_TIMEOUT, "Nothing has come for %llu seconds; send the request again.",
-              (unsigned long long)(time_out_of(conn) / 1000));
+    char time[QUANTITY_SIZE];
+    quantity_write_duration(time_out_of(conn), time);
+    error_set(&why, ERROR_REQUEST_TIMEOUT, "Nothing has come for %s; send the request again.", time);
     if (conn->state == CONN_IDLE || conn->state == CONN_LINGER)
         conn_close(conn, &why);
     else if (conn->state == CONN_SENDING)

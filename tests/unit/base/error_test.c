@@ -102,8 +102,9 @@ static void system_errors_have_their_own_codes(void **state)
         enum error_code code;
         const char *detail;
     } cases[] = {
-        {ENOSPC, ERROR_STORAGE_FULL, "writing: No space left on device."},
-        {EDQUOT, ERROR_STORAGE_FULL, "writing: Disk quota exceeded."},
+        {ENOSPC, ERROR_STORAGE_FULL, "writing: No space left on device; try again when there is space."},
+        {EDQUOT, ERROR_STORAGE_FULL, "writing: Disk quota exceeded; try again when there is space."},
+        {EMFILE, ERROR_TOO_MANY_FILES, "writing: Too many open files; try again later."},
         {ENOMEM, ERROR_OUT_OF_MEMORY, "writing: Cannot allocate memory."},
         {EIO, ERROR_STORAGE_FAILED, "writing: Input/output error."},
         {123456, ERROR_STORAGE_FAILED, "writing: error 123456."},
