@@ -101,7 +101,7 @@ static void cut_everywhere(const struct road *road, const struct text *text, con
 static void an_upload_that_is_cut_anywhere_changes_nothing(void **state)
 {
     const struct body none = {0};
-    for_seeds(8)
+    for_seeds(SEEDS(8))
     {
         struct road road;
         struct machine_habits habits = disk_of(seed);
@@ -172,7 +172,7 @@ static void a_call_on_files_that_fails_leaves_old_or_new_and_nothing_else(void *
 {
     static const int failures[] = {EIO, ENOSPC, EDQUOT};
     static const char *const quick[] = {"--durable", "no", NULL};
-    for_seeds(KINDS + 2)
+    for_seeds(SEEDS(KINDS + 2))
     {
         struct road road;
         struct machine_habits habits = disk_of(seed);
@@ -192,7 +192,7 @@ static void a_call_on_files_that_fails_leaves_old_or_new_and_nothing_else(void *
 
 static void a_server_that_can_not_open_its_files_says_so(void **state)
 {
-    for_seeds(KINDS)
+    for_seeds(SEEDS(KINDS))
     {
         struct road road;
         bool is_open = false;
@@ -216,7 +216,7 @@ static void a_server_that_can_not_open_its_files_says_so(void **state)
 static void a_disk_that_fails_now_and_then_shows_nothing_torn(void **state)
 {
     enum { PUTS = 12, KEYS = 4 };
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct road road;
         struct body bodies[PUTS];
@@ -309,7 +309,7 @@ static bool say_failing(struct road *road, unsigned kind, uint64_t nth)
 
 static void an_allocation_that_fails_costs_one_request_at_most(void **state)
 {
-    for_seeds(KINDS)
+    for_seeds(SEEDS(KINDS))
     {
         struct road road;
         struct machine_habits habits = disk_of(seed);
@@ -411,7 +411,7 @@ static void check_after_loss(const struct loss *loss)
 
 static void what_was_answered_outlives_a_loss_of_power(void **state)
 {
-    for_seeds(150)
+    for_seeds(SEEDS(150))
     {
         struct road road;
         struct loss loss = {0};

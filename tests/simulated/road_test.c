@@ -91,7 +91,7 @@ static uint64_t talk_it_over(const struct machine_habits *habits)
 
 static void clients_at_once_are_answered_rightly(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         talk_it_over(&faultless);
     }
@@ -99,7 +99,7 @@ static void clients_at_once_are_answered_rightly(void **state)
 
 static void they_are_on_a_machine_that_dawdles(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct machine_habits habits = habits_of(seed);
         talk_it_over(&habits);
@@ -109,7 +109,7 @@ static void they_are_on_a_machine_that_dawdles(void **state)
 static void the_same_seed_gives_the_same_run(void **state)
 {
     uint64_t last = 0;
-    for_seeds(10)
+    for_seeds(SEEDS(10))
     {
         struct machine_habits habits = habits_of(seed);
         uint64_t trace = talk_it_over(&habits);
@@ -160,7 +160,7 @@ static void talk_and_break_off(struct road *road, struct talk *talks)
 
 static void clients_that_break_off_leave_nothing_behind(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct road road;
         struct talk talks[TALKS] = {0};
@@ -175,7 +175,7 @@ static void clients_that_break_off_leave_nothing_behind(void **state)
 
 static void one_that_hangs_up_while_it_is_handed_over_leaves_nothing_behind(void **state)
 {
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct road road;
         struct machine_habits habits = habits_of(seed);
@@ -217,7 +217,7 @@ static int count_winners(const char *fields, struct body *winner)
 
 static void of_many_that_put_on_one_condition_one_wins(void **state)
 {
-    for_seeds(40)
+    for_seeds(SEEDS(40))
     {
         struct road road;
         struct body winner = {0};
@@ -245,7 +245,7 @@ static void of_many_that_put_on_one_condition_one_wins(void **state)
 static void a_store_that_forgets_answers_the_same(void **state)
 {
     static const char *const flags[] = {"--store", "null:", NULL};
-    for_seeds(60)
+    for_seeds(SEEDS(60))
     {
         struct road road;
         struct text text = {0};

@@ -114,7 +114,7 @@ static void check_next(struct upload *uploads, unsigned *next)
 
 static void uploads_wait_in_line_for_memory(void **state)
 {
-    for_seeds(12)
+    for_seeds(SEEDS(12))
     {
         struct road road;
         struct upload uploads[CROWD];
@@ -144,7 +144,7 @@ static void uploads_wait_in_line_for_memory(void **state)
 
 static void an_empty_upload_waits_like_others(void **state)
 {
-    for_seeds(8)
+    for_seeds(SEEDS(8))
     {
         struct road road;
         struct upload uploads[CROWD], empty;
@@ -171,7 +171,7 @@ static void an_empty_upload_waits_like_others(void **state)
 /* All at once, on two loops, and some leave at any time. */
 static void more_uploads_than_fit_are_all_done(void **state)
 {
-    for_seeds(20)
+    for_seeds(SEEDS(20))
     {
         struct road road;
         struct upload uploads[CROWD];
@@ -213,7 +213,7 @@ static void note_most(void *most)
 static void heads_wait_for_memory_and_are_all_answered(void **state)
 {
     enum { HEADS = 110 };
-    for_seeds(6)
+    for_seeds(SEEDS(6))
     {
         struct road road;
         struct client *clients[HEADS];
@@ -288,7 +288,7 @@ static void check_ended(void)
 
 static void uploads_under_way_when_the_server_is_told_to_end_are_finished(void **state)
 {
-    for_seeds(30)
+    for_seeds(SEEDS(30))
     {
         struct road road;
         struct upload uploads[LAST];
@@ -317,7 +317,7 @@ static void uploads_under_way_when_the_server_is_told_to_end_are_finished(void *
 static void uploads_that_do_not_finish_are_aborted(void **state)
 {
     static const char *const hasty[] = {"--drain-timeout", "2s", NULL};
-    for_seeds(30)
+    for_seeds(SEEDS(30))
     {
         struct road road;
         struct upload uploads[LAST];
@@ -341,7 +341,7 @@ static void uploads_that_do_not_finish_are_aborted(void **state)
 
 static void a_server_that_is_told_to_end_at_any_moment_ends(void **state)
 {
-    for_seeds(300)
+    for_seeds(SEEDS(300))
     {
         struct road road;
         struct machine_habits habits = habits_of(seed);
@@ -372,7 +372,7 @@ static void a_server_that_is_told_to_end_at_any_moment_ends(void **state)
 /* The only other client has just gone when one is on its way from one loop to another. */
 static void a_client_that_is_being_handed_over_is_waited_for(void **state)
 {
-    for_seeds(200)
+    for_seeds(SEEDS(200))
     {
         struct road road;
         struct machine_habits habits = {.not_ready = 500};

@@ -26,13 +26,6 @@
 #include "core/sim/machine.h"
 #include "http/conn.h"
 
-/* So many seeds, or fewer where a run takes four times as long: one thread has nothing to show to its sanitizer. */
-#ifdef __SANITIZE_THREAD__
-#define SEEDS(count) ((count) / 4 + 1)
-#else
-#define SEEDS(count) (count)
-#endif
-
 enum { SHOWN_MAX = 48, PIECE = 20000, PATTERN_MAX = 512 * 1024 };
 
 enum script_state { SCRIPT_TAKEN, SCRIPT_WHOLE, SCRIPT_ENDED };
