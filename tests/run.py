@@ -2,7 +2,7 @@
 """The tests, step by step (called by script/test): tests/run.py [PATTERN...]
 
 Each step has a name (unit-dev, layers, integration, ...) and consists of tasks with names of their own
-(unit-dev/core/loop_test, integration/test_raw.py, fuzz/h1_fuzz); a PATTERN that is part of a name selects it, * and ?
+(unit-dev/core/real/loop_real_test, integration/test_wire.py, fuzz/h1_fuzz); a PATTERN that is part of a name selects it, * and ?
 match as in a shell. What a step builds on is built first. Full outputs are kept in build/test-logs/. The last line is
 always `N passed, N failed`; the status is 1 when anything failed or nothing ran.
 """
@@ -214,7 +214,7 @@ def integration_step(patterns):
              for path in sorted((TESTS / "integration").rglob("test_*.py"))}
 
     def nodes(name):
-        """The file, or those of its tests that were named: integration/test_raw.py::test_an_empty_file."""
+        """The file, or those of its tests that were named: integration/test_put.py::test_name."""
         named = [p.split("::", 1) for p in patterns if "::" in p]
         tests = [test for file, test in named if fnmatch.fnmatch(name, f"*{file}*")]
         return [f"{files[name]}::{test}" for test in tests] or [files[name]]

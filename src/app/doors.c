@@ -1,4 +1,5 @@
 /* The doors: listening addresses, who may come in, and on which loop a connection lives. */
+#include <errno.h>
 #include <string.h>
 
 #include "app/routes.h"
@@ -172,6 +173,15 @@ static void accepted(struct listener_user *user, int fd)
 
 /* ---- listening ---- */
 
+static const char *why_no_listener(const char *address, int result)
+{
+    if (result == -EADDRINUSE)
+        return "that address is already in use; choose another, or port 0 for a free one";
+    if (result == -EADDRNOTAVAIL || (result == -ENOENT && strncmp(address, "unix:", 5) != 0))
+        return "this machine has no such address";
+    return strerror(-result);
+}
+
 static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
 {
     struct door *door = &server->doors[server->door_count];
@@ -187,7 +197,7 @@ static bool open_door(struct server *server, const char *address, bool is_admin,
                                       .begin = is_admin ? routes_begin_admin : routes_begin_public};
     int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
     if (result < 0)
-        return server_fail(error, "The address", address, result);
+        return server_fail(error, is_admin ? "--admin-listen" : "--listen", address, why_no_listener(address, result));
     server->door_count++;
     return true;
 }

@@ -36,9 +36,15 @@ static void abort_worker(struct task *task)
 
 /* ---- opening ---- */
 
-bool server_fail(struct error *error, const char *what, const char *which, int result)
+bool server_fail(struct error *error, const char *setting, const char *value, const char *why)
 {
-    return error_set(error, ERROR_CANNOT_START, "%s %s can't be used: %s.", what, which, strerror(-result));
+    return error_set(error, ERROR_CANNOT_START, "%s is `%s`, but %s.", setting, value, why);
+}
+
+static const char *why_no_folder(int result)
+{
+    return result == -ENOENT ? "its parent folder is missing (No such file or directory); make that first"
+                             : strerror(-result);
 }
 
 static bool open_data_dir(struct server *server, struct error *error)
@@ -46,11 +52,12 @@ static bool open_data_dir(struct server *server, struct error *error)
     const char *path = server->settings->data_dir;
     server->data_dir = folder_open(path, true);
     if (server->data_dir < 0)
-        return server_fail(error, "The data folder", path, server->data_dir);
+        return server_fail(error, "--data-dir", path, why_no_folder(server->data_dir));
     int result = folder_lock(server->data_dir);
     if (result == -EAGAIN)
-        return error_set(error, ERROR_CANNOT_START, "The data folder %s is in use by another penstock.", path);
-    return result == 0 || server_fail(error, "The data folder", path, result);
+        return error_set(error, ERROR_CANNOT_START,
+                         "--data-dir is `%s`, but that folder is in use by another penstock; give each its own.", path);
+    return result == 0 || server_fail(error, "--data-dir", path, why_no_folder(result));
 }
 
 /* What the fixed parts may cost comes off first; uploads share the rest. */

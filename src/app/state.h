@@ -68,4 +68,5 @@ void doors_prepare(struct worker *worker);
 /* What the kernel holds for all connections, in bytes, as it was measured lately. */
 uint64_t doors_socket_memory(struct server *server);
 
-bool server_fail(struct error *error, const char *what, const char *which, int result);
+/* CANNOT_START for a setting (`--listen`) whose value can't be used, and why. False. */
+bool server_fail(struct error *error, const char *setting, const char *value, const char *why);

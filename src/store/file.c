@@ -279,7 +279,9 @@ bool store_file_open(const char *folder, const struct store_terms *terms, struct
     store->root = folder_open(folder, true);
     int result = store->root < 0 ? store->root : open_folders(store);
     if (result < 0) {
-        error_set(error, ERROR_CANNOT_START, "The store's folder %s can't be used: %s.", folder, strerror(-result));
+        error_set(error, ERROR_CANNOT_START, "The store's folder is `%s`, but %s.", folder,
+                  result == -ENOENT ? "its parent folder is missing (No such file or directory); make that first"
+                                    : strerror(-result));
     } else if (!open_machine(store)) {
         error_set(error, ERROR_CANNOT_START, "There are no memory or threads for the store.");
         result = -ENOMEM;
