@@ -44,8 +44,13 @@ async def drive(port, path, url, file):
         await ask('DOM.setFileInputFiles', tab, nodeId=chooser, files=[str(file)])
         link = await wait_for('document.querySelector("#list a")?.href')
         text = await value('document.querySelector("#list li").textContent')
+        file.write_bytes(b'another')  # the same name again: the page asks before it replaces
+        await ask('DOM.setFileInputFiles', tab, nodeId=chooser, files=[str(file)])
+        asked = await wait_for('document.querySelector("#list button") && document.querySelector("#list .failed").textContent')
+        await value('document.querySelector("#list button").click()')
+        await wait_for('document.querySelectorAll("#list a").length == 2')
         await ask('Browser.close')
-        return shown, link, text
+        return shown, link, text, asked
 
 
 def test_a_browser_uploads_a_file_through_the_page(start_release, tmp_path):
@@ -63,16 +68,17 @@ def test_a_browser_uploads_a_file_through_the_page(start_release, tmp_path):
             assert time.monotonic() < until and browser.poll() is None
             time.sleep(0.05)
         port, path = (profile / 'DevToolsActivePort').read_text().split('\n')
-        shown, link, text = asyncio.run(drive(port, path, f'{server.url}/', file))
+        shown, link, text, asked = asyncio.run(drive(port, path, f'{server.url}/', file))
         assert shown.startswith('curl -T ') and server.url in shown
         assert link == f'{server.url}/files/Bericht%20%E2%82%AC%2B1.png' and crc32c(body) in text
+        assert 'is there already' in asked
         got = requests.get(link, timeout=10)
-        assert got.content == body and got.headers['Content-Type'] == 'image/png'
+        assert got.content == b'another' and got.headers['Content-Type'] == 'image/png'
         browser.wait(timeout=20)
     finally:
         browser.kill()
         browser.wait()
-    server.end({'Bericht €+1.png': body})
+    server.end({'Bericht €+1.png': b'another'})
 
 
 def test_the_page_says_what_it_may(start):
