@@ -202,12 +202,15 @@ static void check_drain(struct timer *timer)
     if (!server->is_closed && now >= server->close_at_ms)
         close_for_drain(server);
     if (server->is_closed && is_idle(server)) {
+        doors_close(server, true); /* or somebody comes in between this look and the end of the loops */
         for (unsigned i = 0; i < server->worker_count; i++)
             loop_stop(server->loops[i]);
         return;
     }
-    if (now >= server->abort_at_ms)
+    if (now >= server->abort_at_ms) {
+        doors_close(server, true);
         abort_all(server);
+    }
     timer_start(server->loops[0], &server->check, CHECK_MS);
 }
 
@@ -295,15 +298,14 @@ static bool open_log(const struct settings *settings, struct error *error)
 bool server_run(const struct settings *settings, struct error *error)
 {
     struct server *server = NULL;
-    if (!server_open(settings, &server, error))
-        return false;
-    bool is_started = open_log(settings, error) && server_start(server, error);
+    bool is_started = open_log(settings, error) && server_open(settings, &server, error) && server_start(server, error);
     if (is_started) {
         loop_on_signals(server->loops[0], told_to_end, server);
         print_ready(server);
         loop_run(server->loops[0]);
     }
-    log_end_of_run();
+    if (is_started)
+        log_end_of_run();
     server_close(&server);
     log_close();
     return is_started;

@@ -47,7 +47,7 @@ struct server {
     _Atomic bool is_full; /* no more is accepted until a connection ends, or the kernel holds less */
     struct task decide;   /* whether it still is; the first loop's */
     struct timer check;   /* while draining */
-    uint64_t close_at_ms, abort_at_ms, give_up_at_ms;
+    uint64_t close_at_ms, abort_at_ms;
     bool is_draining, is_closed, is_aborted;
 };
 

@@ -94,8 +94,10 @@ bool ticket_take(struct budget *budget, struct loop *loop, struct ticket *ticket
     assert(ticket->bytes == 0 && bytes > 0);
     ticket->bytes = bytes;
     ticket->loop = loop;
+    ticket->was_queued = false;
     if (reserve_if_free(budget, bytes, 0))
         return true;
+    ticket->was_queued = true;
     pthread_mutex_lock(&budget->lock);
     atomic_fetch_or(&budget->word, SOMEBODY_WAITS);
     /* Between our look and the bit memory may have come home, without anybody being told: so serve once more. Whoever is
@@ -120,8 +122,14 @@ void ticket_return(struct budget *budget, struct ticket *ticket)
 {
     if (ticket->bytes == 0)
         return;
+    uint64_t bytes = ticket->bytes;
+    if (!ticket->was_queued) {
+        ticket->bytes = 0;
+        give_back(budget, (int64_t)bytes);
+        return;
+    }
     pthread_mutex_lock(&budget->lock);
-    uint64_t bytes = ticket->bytes; /* while it waits, whoever serves the queue reads it */
+    bytes = ticket->bytes; /* while it waits, whoever serves the queue reads it */
     ticket->bytes = 0;
     bool was_waiting = ticket->is_waiting;
     if (was_waiting) {

@@ -16,6 +16,7 @@ struct ticket {
     struct ticket *next, *before; /* the queue's */
     uint64_t bytes;               /* what it is for; 0 when it is not held and not waited for */
     bool is_waiting;
+    bool was_queued; /* touched by the loop that asked only */
     struct loop *loop;
     struct task task; /* `run` is the owner's: the ticket is held now. Told on the loop that asked */
 };

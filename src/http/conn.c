@@ -177,7 +177,7 @@ static void hung_up(struct conn *conn)
     long got = socket_peek(conn->socket, &byte, 1);
     bool is_reset = got < 0 && got != -EAGAIN;
     if (!is_reset && conn_has_whole_body(conn)) {
-        socket_watch(conn->socket, 0);
+        watch_for(conn, 0);
         return;
     }
     struct error why;

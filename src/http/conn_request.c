@@ -108,6 +108,7 @@ void conn_refuse(struct conn *conn, const struct error *why)
     struct error kept = *why; /* `why` may lie in the scratch */
     conn_tell_gone(conn, &kept);
     conn_forget_pending(conn);
+    conn_forget_head_wait(conn);
     conn->keeps_alive = false;
     if (conn->note == NULL)
         take_note(conn, NULL);

@@ -22,12 +22,12 @@ enum {
 static void look_how_far(struct conn *conn)
 {
     const struct http *http = conn->http;
-    if (atomic_load_explicit(&http->kernel_memory, memory_order_relaxed) > http->kernel_share / 2)
-        return; /* it would grow, and there is no room for that */
-    if (socket_round_trip_us(conn->socket) <= FAR_US)
-        return;
-    conn->window = WINDOW_TUNED;
-    socket_set_receive_buffer(conn->socket, 0);
+    if (atomic_load_explicit(&http->kernel_memory, memory_order_relaxed) > http->kernel_share / 2) {
+        conn->window_left = LONG; /* it would grow, and there is no room for that now */
+    } else if (socket_round_trip_us(conn->socket) > FAR_US) {
+        conn->window = WINDOW_TUNED;
+        socket_set_receive_buffer(conn->socket, 0);
+    }
 }
 
 void conn_widen(struct conn *conn, size_t got)

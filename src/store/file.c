@@ -74,7 +74,7 @@ bool file_call_run(struct file_call *call, void (*step)(struct file_call *), voi
         run_timed(call);
         return true;
     }
-    call->job.work = place == PLACE_THREAD ? on_thread_untimed : on_thread;
+    call->job.work = place == PLACE_SYNC ? on_thread_untimed : on_thread;
     call->job.done = back_from_thread;
     call->is_busy = true;
     threads_run(call->store->threads, call->loop, &call->job);

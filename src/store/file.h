@@ -48,7 +48,11 @@ struct file_call {
     bool is_busy; /* on a thread */
 };
 
-enum file_place { PLACE_BY_SPEED, PLACE_THREAD };
+enum file_place {
+    PLACE_BY_SPEED,
+    PLACE_THREAD, /* how long it takes says how fast the disk is */
+    PLACE_SYNC    /* on a thread; takes long on a healthy disk too, and so says nothing */
+};
 
 /* Runs `step`: here, when the store's filesystem is quick and was so lately (true: it has run, `then` is not called), or on a
  * thread, after which `then` is called on the loop (false). */

@@ -142,7 +142,7 @@ static void remove_it(struct file_call *call)
 
 static enum file_place place_of_removal(const struct file_store *store)
 {
-    return store->terms.is_durable && !store->is_volatile ? PLACE_THREAD : PLACE_BY_SPEED;
+    return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
 }
 
 static void turn_came(struct task *task)
@@ -189,7 +189,7 @@ bool file_probe(struct store *store, struct loop *loop, struct store_call *call)
 {
     struct conditions none = {0};
     struct question *question = ask(store, loop, "", &none, call);
-    return question == NULL || run(question, probe, PLACE_THREAD);
+    return question == NULL || run(question, probe, PLACE_SYNC);
 }
 
 void file_forget(struct store *store, struct store_call *call)

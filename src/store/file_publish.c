@@ -21,7 +21,10 @@ bool file_key_error(struct error *error, int result)
         return error_set(error, ERROR_KEY_CONFLICT, "Other keys lie beneath this key; choose another one.");
     case -ELOOP:
     case -EXDEV:
-        return error_set(error, ERROR_KEY_CONFLICT, "A link stands in the way of this key; choose another one.");
+    case -ENXIO: /* a socket, or a FIFO without a reader */
+        return error_set(
+            error, ERROR_KEY_CONFLICT,
+            "Something that is not a file of this store stands in the way of this key; choose another one.");
     case -ENAMETOOLONG:
         return error_set(error, ERROR_INVALID_KEY, "The key is too long for this store; choose a shorter one.");
     default:

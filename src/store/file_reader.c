@@ -63,7 +63,7 @@ static long file_reader_send(struct reader *reader, struct socket *socket, uint6
     if (length > 0 && !is_warm(reading, offset, offset + length)) {
         reading->warm_from = offset;
         reading->warm_to = offset + WINDOW;
-        file_call_run(&reading->call, warm, warmed, PLACE_THREAD);
+        file_call_run(&reading->call, warm, warmed, PLACE_SYNC);
         return READER_WAITS;
     }
     uint64_t began = clock_monotonic_us();

@@ -66,7 +66,7 @@ void file_sink_leave(struct file_sink *file)
     if (file->call.is_busy || file->write_back.call.is_busy)
         return; /* the call that is under way comes here again */
     file_sink_pass_turn(file);
-    enum file_place place = file->written > QUICK_DISCARD ? PLACE_THREAD : PLACE_BY_SPEED;
+    enum file_place place = file->written > QUICK_DISCARD ? PLACE_SYNC : PLACE_BY_SPEED;
     if (file_call_run(&file->call, discard, discarded, place))
         file_sink_free(file);
 }

@@ -37,7 +37,9 @@ struct write_back {
     struct file_call call; /* beside the sink's own, as bytes go on meanwhile */
     uint64_t begun;        /* up to here they are on their way to the disk ... */
     uint64_t done;         /* ... and up to here they are there */
-    uint64_t until;        /* of the call that is under way */
+    uint64_t until;        /* of the call that is under way; ... */
+    uint64_t reached;      /* ... what becomes `done` when it is back, ... */
+    int found;             /* ... and `result`: the thread's until then, as the others are the loop's */
     size_t owed;           /* credit that was not given back as they are too far ahead */
     int result;
     bool is_counted; /* one of those who share the window */

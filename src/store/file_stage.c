@@ -28,7 +28,7 @@ static void staged(struct file_call *call)
 
 static enum file_place place_of_syncs(const struct file_store *store)
 {
-    return store->terms.is_durable && !store->is_volatile ? PLACE_THREAD : PLACE_BY_SPEED;
+    return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
 }
 
 void file_stage_begin(struct file_sink *file)

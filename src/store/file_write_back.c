@@ -29,14 +29,13 @@ static void send_off(struct file_call *call)
 {
     struct write_back *back = container_of(call, struct write_back, call);
     struct file_sink *file = container_of(back, struct file_sink, write_back);
-    uint64_t window = window_of(call->store);
-    back->result = file_write_back(file->object.file, back->begun, back->until - back->begun, false);
-    back->begun = back->until;
-    if (back->result < 0 || back->until - back->done <= window / 2)
+    uint64_t half = window_of(call->store) / 2;
+    back->found = file_write_back(file->object.file, back->begun, back->until - back->begun, false);
+    if (back->found < 0 || back->until - back->reached <= half)
         return;
-    uint64_t target = back->until - window / 2;
-    back->result = file_write_back(file->object.file, back->done, target - back->done, true);
-    back->done = target;
+    uint64_t target = back->until - half;
+    back->found = file_write_back(file->object.file, back->reached, target - back->reached, true);
+    back->reached = target;
 }
 
 static void fail(struct file_sink *file)
@@ -50,6 +49,9 @@ static void sent_off(struct file_call *call)
 {
     struct write_back *back = container_of(call, struct write_back, call);
     struct file_sink *file = container_of(back, struct file_sink, write_back);
+    back->begun = back->until;
+    back->done = back->reached;
+    back->result = back->found;
     if (!file_sink_is_wanted(file) || file->call.is_busy)
         return; /* the call that is under way goes on when it returns, also with our result */
     if (back->result < 0) {
@@ -81,9 +83,10 @@ void write_back_go_on(struct file_sink *file)
         return;
     count(back, store);
     back->until = file->written;
+    back->reached = back->done;
     back->call.store = store;
     back->call.loop = file->call.loop;
-    file_call_run(&back->call, send_off, sent_off, PLACE_THREAD);
+    file_call_run(&back->call, send_off, sent_off, PLACE_SYNC);
 }
 
 size_t write_back_credit(struct file_sink *file, size_t bytes)

@@ -127,6 +127,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
         return 0;
     run = (struct run){.taken = 0};
     site_open(&run.site, 1 + bytes[2], &networks[bytes[0] % 4]);
+    run.site.takes_anything = true;
     run.site.terms.linger_size = 100000;
     run.client = client_connect(run.site.address);
     set_short(&run, (bytes[0] & 4) != 0);

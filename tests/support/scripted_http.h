@@ -66,6 +66,7 @@ struct site {
     struct listener_user listener_user;
     struct listener *listener;
     char address[ADDRESS_SIZE];
+    bool takes_anything; /* `check` is nobody's promise: the requests are made up by a fuzzer */
     struct script *scripts;
     unsigned accepted, refused, closed, begun, answered, gone, readers;
     enum error_code gone_why; /* of the last one */
@@ -215,7 +216,7 @@ static inline void script_body(struct exchange *exchange, const uint8_t *bytes, 
     for (size_t i = 0; i < length; i++) {
         if (script->came + i < SHOWN_MAX)
             script->body[script->came + i] = (char)bytes[i];
-        MUST(script->plan.check == 0 || bytes[i] == pattern()[script->came + i]);
+        MUST(script->plan.check == 0 || script->site->takes_anything || bytes[i] == pattern()[script->came + i]);
     }
     script->came += length;
     script->credit -= length;

@@ -16,7 +16,7 @@
 #include "core/real/loop.h"
 #include "core/socket.h"
 
-enum { ACCEPTED_AT_ONCE = 64, SHORTAGE_MS = 100, UNSENT_MOST = 128 * 1024 };
+enum { ACCEPTED_AT_ONCE = 64, SHORTAGE_MS = 100, UNSENT_MOST = 128 * 1024, KEEPALIVE_S = 60 };
 
 struct listener {
     uv_poll_t poll;
@@ -42,7 +42,7 @@ static int bind_unix(int fd, struct sockaddr_un *path)
         return 0;
     if (errno != EADDRINUSE)
         return -errno;
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* EAGAIN: it is in use */
     int answer = connect(probe, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : errno;
     close(probe);
     if (answer != ECONNREFUSED || !is_socket(path->sun_path) || unlink(path->sun_path) != 0)
@@ -78,6 +78,11 @@ static int listen_on(const struct addrinfo *where)
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     /* Accepted sockets inherit it: of what the peer has no room for, the kernel keeps so much and not megabytes. */
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
+    /* The same; for clients whose network has gone, while it is we who do not read. */
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_S}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_S / 4}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){4}, sizeof(int));
     if (where->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, LISTENER_BACKLOG) == 0)

@@ -46,13 +46,15 @@ static void polled(uv_poll_t *poll, int status, int uv_events)
         events |= SOCKET_HANGUP;
     if (status < 0) {
         events = socket->watched;
-        socket->watched = socket->armed = 0; /* libuv has stopped */
+        socket->armed = 0; /* libuv has stopped */
     } else if ((events & ~socket->watched) != 0) {
         events &= socket->watched;
         arm(socket, socket->watched);
     }
     if (events != 0 && socket->user != NULL)
         socket->user->ready(socket->user, events);
+    if (status < 0 && socket->user != NULL && socket->armed == 0 && socket->watched != 0)
+        arm(socket, socket->watched); /* bytes lay in front of the error, which comes when they are read */
     loop_leave(loop);
 }
 
