@@ -1,6 +1,8 @@
 """Many clients: descriptors used up, a small budget, one loop and several. All are served, and memory stays bounded."""
+import contextlib
 import os
 import resource
+import signal
 import socket
 import threading
 import time
@@ -155,3 +157,42 @@ def test_idle_connections_come_and_go(start):
             client.close()
     server.settle()
     server.end([])
+
+
+def test_clients_that_give_up_after_an_early_refusal_are_let_go(start):
+    """Their last bytes lie in front of the reset: nobody must wait for the linger time-out (5 s)."""
+    server = start()
+    for _ in range(10):
+        client = server.connect()
+        with contextlib.suppress(OSError):
+            client.sendall(put(b'x', 10**9).replace(b'Host: h', b'Host: h\r\nIf-Match: *'))
+            for _ in range(4):
+                client.sendall(bytes(1 << 20))
+        client.close()
+    until = time.monotonic() + 3
+    while server.ask('/api/handles')['open']['connection'] > 1:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    server.end([])
+
+
+@pytest.mark.parametrize('run', range(5))
+def test_it_ends_also_while_the_admin_address_is_asked(start, run):
+    server = start('--drain-timeout', '1s')
+    is_over = threading.Event()
+
+    def knock():
+        while not is_over.is_set():
+            with contextlib.suppress(OSError):
+                socket.create_connection(('127.0.0.1', server.admin), timeout=5).close()
+    knockers = [threading.Thread(target=knock) for _ in range(3)]
+    for knocker in knockers:
+        knocker.start()
+    time.sleep(0.1)
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        assert server.process.wait(10) == 0
+    finally:
+        is_over.set()
+        for knocker in knockers:
+            knocker.join()
