@@ -14,6 +14,20 @@ static inline uint64_t real_now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Runs loops that were opened on threads of their own, each until somebody stops it, and closes them. False when there is no
+ * thread for one of them. */
+static inline bool run_loops(struct loop **loops, unsigned count)
+{
+    unsigned started = 0;
+    while (started < count && loop_start(loops[started]))
+        started++;
+    for (unsigned i = 0; i < started; i++)
+        loop_join(loops[i]);
+    for (unsigned i = 0; i < count; i++)
+        loop_close(&loops[i]);
+    return started == count;
+}
+
 /* Everything that is there to be done now. */
 static inline void turn_once(struct loop *loop)
 {

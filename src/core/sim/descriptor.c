@@ -86,6 +86,15 @@ int descriptor_folder(int number, struct inode **folder_out)
     return 0;
 }
 
+int call_beneath(enum call_kind kind, int folder, const char *path, struct place *place_out)
+{
+    struct inode *parent;
+    int result = call_begin(kind);
+    if (result == 0)
+        result = descriptor_folder(folder, &parent);
+    return result == 0 ? place_find(parent, path, place_out) : result;
+}
+
 static void close_one(size_t index)
 {
     struct descriptor *descriptor = table.all[index];

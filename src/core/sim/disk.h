@@ -92,6 +92,9 @@ struct change {
     struct inode *before, *after;
 };
 
+/* That the name of a place stands for `after` from now on. */
+struct change change_of(const struct place *place, struct inode *after);
+
 /* Makes one change, or two that are one (a rename): visible now, durable when one of the folders is synced. */
 void journal_change(const struct change *changes, unsigned count);
 void journal_sync(const struct inode *folder);
@@ -122,5 +125,8 @@ struct descriptor *descriptor_of(int number);
 
 /* The folder of a descriptor, or -EBADF, -ENOTDIR. */
 int descriptor_folder(int number, struct inode **folder_out);
+
+/* What every call on a path beneath an open folder begins with: call_begin, and place_find there. */
+int call_beneath(enum call_kind kind, int folder, const char *path, struct place *place_out);
 
 void descriptors_end(void);

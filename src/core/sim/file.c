@@ -42,13 +42,6 @@ static int find_free(int folder, const char *path, struct place *place_out)
     return place_out->folder->links == 0 || place_out->is_slashed ? -ENOENT : 0;
 }
 
-static struct change change_of(const struct place *place, struct inode *after)
-{
-    struct change change = {.folder = place->folder, .before = place->inode, .after = after};
-    memcpy(change.name, place->name, sizeof change.name);
-    return change;
-}
-
 int file_create_named(int folder, const char *name)
 {
     assert(file_is_name(name));
@@ -67,13 +60,8 @@ int file_create_named(int folder, const char *name)
 
 int file_open_read(int folder, const char *path)
 {
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_READS);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, path, &place);
+    int result = call_beneath(CALL_READS, folder, path, &place);
     if (result != 0)
         return result;
     return place.inode != NULL ? descriptor_open(place.inode, false, path) : -ENOENT;
@@ -157,13 +145,8 @@ int file_rename(int from_folder, const char *from, int to_folder, const char *to
 int file_remove(int folder, const char *name)
 {
     assert(file_is_name(name));
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_WRITES);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, name, &place);
+    int result = call_beneath(CALL_WRITES, folder, name, &place);
     if (result != 0)
         return result;
     if (place.inode == NULL)
@@ -282,13 +265,8 @@ int file_status(int file, struct file_status *status_out)
 
 int file_status_of(int folder, const char *path, struct file_status *status_out)
 {
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_READS);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, path, &place);
+    int result = call_beneath(CALL_READS, folder, path, &place);
     if (result != 0)
         return result;
     if (place.inode == NULL)

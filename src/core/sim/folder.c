@@ -19,8 +19,7 @@ static int make_at(const struct place *place)
         return -EEXIST;
     if (place->folder->links == 0)
         return -ENOENT;
-    struct change change = {.folder = place->folder, .after = inode_make(true)};
-    memcpy(change.name, place->name, sizeof change.name);
+    struct change change = change_of(place, inode_make(true));
     journal_change(&change, 1);
     return 0;
 }
@@ -43,39 +42,24 @@ int folder_open(const char *path, bool make)
 
 int folder_open_beneath(int folder, const char *path)
 {
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_READS);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, path, &place);
+    int result = call_beneath(CALL_READS, folder, path, &place);
     return result != 0 ? result : open_found(&place, path);
 }
 
 int folder_make(int folder, const char *name)
 {
     assert(file_is_name(name));
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_WRITES);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, name, &place);
+    int result = call_beneath(CALL_WRITES, folder, name, &place);
     return result != 0 ? result : make_at(&place);
 }
 
 int folder_remove(int folder, const char *name)
 {
     assert(file_is_name(name));
-    struct inode *parent;
     struct place place = {0};
-    int result = call_begin(CALL_WRITES);
-    if (result == 0)
-        result = descriptor_folder(folder, &parent);
-    if (result == 0)
-        result = place_find(parent, name, &place);
+    int result = call_beneath(CALL_WRITES, folder, name, &place);
     if (result != 0)
         return result;
     if (place.inode == NULL)
@@ -88,8 +72,7 @@ int folder_remove(int folder, const char *name)
         return -EBUSY;
     if (place.inode == place.folder)
         return -EINVAL; /* `.` */
-    struct change change = {.folder = place.folder, .before = place.inode};
-    memcpy(change.name, place.name, sizeof change.name);
+    struct change change = change_of(&place, NULL);
     journal_change(&change, 1);
     return 0;
 }

@@ -112,6 +112,13 @@ static void write_back(void)
     write_wanted(OTHERS_STAY);
 }
 
+struct change change_of(const struct place *place, struct inode *after)
+{
+    struct change change = {.folder = place->folder, .before = place->inode, .after = after};
+    memcpy(change.name, place->name, sizeof change.name);
+    return change;
+}
+
 void journal_change(const struct change *changes, unsigned count)
 {
     struct record *record = machine_memory(sizeof *record);

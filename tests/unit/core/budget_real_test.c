@@ -243,12 +243,7 @@ static void loops_share_it_without_losing_a_byte(void **state)
             .ticket.task.run = granted, .step.run = step, .loop = loops[i % LOOPS], .dice = i, .deals = DEALS};
         loop_post(actors[i].loop, &actors[i].step);
     }
-    for (unsigned i = 0; i < LOOPS; i++)
-        assert_true(loop_start(loops[i]));
-    for (unsigned i = 0; i < LOOPS; i++)
-        loop_join(loops[i]);
-    for (unsigned i = 0; i < LOOPS; i++)
-        loop_close(&loops[i]);
+    assert_true(run_loops(loops, LOOPS));
     assert_int_equal(budget_waiting(budget), 0);
     assert_int_equal(budget_used(budget), 0);
 }

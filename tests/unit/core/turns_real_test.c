@@ -179,12 +179,7 @@ static void nobody_shares_a_turn_with_another_loop(void **state)
             .turn.task.run = my_turn, .step.run = step, .loop = loops[i % LOOPS], .dice = i, .deals = DEALS};
         loop_post(actors[i].loop, &actors[i].step);
     }
-    for (unsigned i = 0; i < LOOPS; i++)
-        assert_true(loop_start(loops[i]));
-    for (unsigned i = 0; i < LOOPS; i++)
-        loop_join(loops[i]);
-    for (unsigned i = 0; i < LOOPS; i++)
-        loop_close(&loops[i]);
+    assert_true(run_loops(loops, LOOPS));
 }
 
 int main(void)
