@@ -13,7 +13,7 @@
 #include "http/head.h"
 
 enum {
-    RESERVE_BLOCKS = 16,            /* of each loop, for a store whose disk is slow */
+    RESERVE_BLOCKS = 8,             /* of each loop, for a store whose disk is slow */
     PROCESS_COST = 3 * 1024 * 1024, /* libraries, stacks, what the allocator keeps */
     CONNECTION_COST = 2 * 1024,     /* with what any connection may keep of a head */
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */

@@ -33,19 +33,29 @@ static void put_in_pieces(struct json *json, struct span text)
     }
 }
 
-static void put(struct json *json, struct span text)
+static inline void put(struct json *json, struct span text)
 {
-    if (json->has_overflowed || text.length > json->size - json->used)
+    if (json->has_overflowed || text.length > json->size - json->used) {
         put_in_pieces(json, text);
-    else
-        json->used = (size_t)(span_put(json->buffer + json->used, text) - json->buffer);
+        return;
+    }
+    memcpy(json->buffer + json->used, text.at, text.length);
+    json->used += text.length;
+}
+
+static inline void put_character(struct json *json, char c)
+{
+    if (json->used == json->size && !make_room(json))
+        return;
+    if (!json->has_overflowed)
+        json->buffer[json->used++] = c;
 }
 
 /* Before each value and name; a value needs none after its name. */
 static void put_comma(struct json *json)
 {
     if (json->needs_comma)
-        put(json, span_of(","));
+        put_character(json, ',');
     json->needs_comma = true;
 }
 
@@ -55,41 +65,43 @@ static void put_value(struct json *json, struct span text)
     put(json, text);
 }
 
-static void begin(struct json *json, const char *bracket)
+static void begin(struct json *json, char bracket)
 {
-    put_value(json, span_of(bracket));
+    put_comma(json);
+    put_character(json, bracket);
     json->needs_comma = false;
 }
 
-static void end(struct json *json, const char *bracket)
+static void end(struct json *json, char bracket)
 {
-    put(json, span_of(bracket));
+    put_character(json, bracket);
     json->needs_comma = true;
 }
 
 void json_object_begin(struct json *json)
 {
-    begin(json, "{");
+    begin(json, '{');
 }
 
 void json_object_end(struct json *json)
 {
-    end(json, "}");
+    end(json, '}');
 }
 
 void json_array_begin(struct json *json)
 {
-    begin(json, "[");
+    begin(json, '[');
 }
 
 void json_array_end(struct json *json)
 {
-    end(json, "]");
+    end(json, ']');
 }
 
 void json_name(struct json *json, const char *name)
 {
-    put_value(json, span_of("\""));
+    put_comma(json);
+    put_character(json, '"');
     put(json, span_of(name));
     put(json, span_of("\":"));
     json->needs_comma = false;
@@ -116,7 +128,9 @@ static void put_escape(struct json *json, char c)
 /* How many bytes at the front of `text` can be written as they are. */
 static size_t plain_length(struct span text)
 {
-    size_t length = 0;
+    size_t length = 0, printable = span_printable(text, ' ');
+    while (length < printable && text.at[length] != '"' && text.at[length] != '\\')
+        length++;
     while (length < text.length && !needs_escape(text.at[length])) {
         bool is_valid;
         size_t step = utf8_character(span_from(text.at + length, text.length - length), &is_valid);
@@ -129,7 +143,8 @@ static size_t plain_length(struct span text)
 
 void json_string(struct json *json, struct span value)
 {
-    put_value(json, span_of("\""));
+    put_comma(json);
+    put_character(json, '"');
     while (value.length > 0) {
         size_t length = plain_length(value);
         put(json, span_from(value.at, length));
@@ -145,7 +160,7 @@ void json_string(struct json *json, struct span value)
             put(json, span_of(UTF8_REPLACEMENT));
         value = span_from(value.at + length, value.length - length);
     }
-    put(json, span_of("\""));
+    put_character(json, '"');
 }
 
 static void put_integer(struct json *json, bool is_negative, uint64_t magnitude)

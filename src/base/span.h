@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct span {
@@ -27,6 +28,9 @@ bool span_equal(struct span a, struct span b);
 
 /* Equal but for the case of ASCII letters, as names of header fields, schemes and media types are compared. */
 bool span_equal_nocase(struct span a, struct span b);
+
+/* How many characters at the front are printable ASCII, from `least` (SP or more) to `~`. Quick: eight at a time. */
+size_t span_printable(struct span text, char least);
 
 bool span_starts_with(struct span text, struct span prefix);
 

@@ -23,10 +23,16 @@ struct task {
  * is how an outcome is told by somebody who must not call back. The loop's own thread only. */
 void loop_soon(struct loop *loop, struct task *task);
 
-/* The same from any thread; wakes the loop. Tasks of one poster run in the order in which they were posted. */
+/* Runs `task` when the events that are here have been worked on, or LATE_US after it was asked for, whichever comes first: for
+ * what is cheaper done for many at once, as answers are: the first one wakes whoever waits for them, and finds him awake for
+ * the others. The loop's own thread only. */
+enum { LATE_US = 200 };
+void loop_late(struct loop *loop, struct task *task);
+
+/* As loop_soon, from any thread; wakes the loop. Tasks of one poster run in the order in which they were posted. */
 void loop_post(struct loop *loop, struct task *task);
 
-/* Takes back what loop_soon or loop_post were asked and has not run yet; otherwise does nothing. The loop's own thread. */
+/* Takes back what loop_soon, loop_late or loop_post were asked and has not run yet; otherwise does nothing. The loop's own thread. */
 void loop_cancel(struct loop *loop, struct task *task);
 
 /* Time-outs are coarse: `run` comes no earlier than asked and up to 100 ms later. Zero-initialised before first use. */

@@ -15,7 +15,7 @@ void answer_begin(struct answer *answer, int status)
 /* What could end its line, and begin one of somebody else's. */
 static bool has_line_end(struct span value)
 {
-    for (size_t i = 0; i < value.length; i++)
+    for (size_t i = span_printable(value, ' '); i < value.length; i++)
         if (value.at[i] == '\r' || value.at[i] == '\n' || value.at[i] == '\0')
             return true;
     return false;

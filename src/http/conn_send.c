@@ -138,19 +138,24 @@ static void decide_on_keeping(struct conn *conn)
         conn->keeps_alive = left == 0;
 }
 
-/* Most answers are a few hundred bytes, and cost the kernel less in one piece. How many parts they are then. */
-static int join_small(struct iovec *parts, char small[SMALL_SIZE])
+/* Most answers are a few hundred bytes: they are kept in one piece, and sent with those of the others whose requests are here.
+ * False when it is larger, or memory for it is short. */
+static bool keep_small(struct conn *conn, const struct iovec *parts)
 {
     size_t length = 0;
     for (int i = 0; i < PARTS; i++)
         length += parts[i].iov_len;
     if (length > SMALL_SIZE)
-        return PARTS;
-    char *at = small;
+        return false;
+    conn->out = account_alloc(ACCOUNT_REQUEST, length);
+    if (conn->out == NULL)
+        return false;
+    char *at = conn->out;
     for (int i = 0; i < PARTS; i++)
         at = span_put(at, span_from(parts[i].iov_base, parts[i].iov_len));
-    parts[0] = (struct iovec){small, length};
-    return 1;
+    conn->out_at = 0;
+    conn->out_end = (uint32_t)length;
+    return true;
 }
 
 static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -180,6 +185,16 @@ void conn_continue(struct conn *conn)
     conn_send_continue(conn);
 }
 
+static void send_now(struct conn *conn, const struct iovec *parts)
+{
+    bool has_more = conn->reader != NULL && conn->reader_left > 0;
+    if (has_more)
+        socket_cork(conn->socket, true);
+    long sent = socket_write(conn->socket, parts, PARTS);
+    keep_rest(conn, parts, PARTS, sent > 0 ? (size_t)sent : 0);
+    loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
+}
+
 void conn_answer(struct conn *conn, struct answer *answer)
 {
     assert(!conn->is_answered);
@@ -187,7 +202,7 @@ void conn_answer(struct conn *conn, struct answer *answer)
     conn->exchange = NULL;
     conn->status = answer->status;
     decide_on_keeping(conn);
-    char front[FRONT_SIZE], small[SMALL_SIZE];
+    char front[FRONT_SIZE];
     size_t front_length = write_front(conn, answer, front);
     bool sends_body = !conn->is_head_method && !has_no_body(answer->status) && answer->reader == NULL;
     struct iovec parts[PARTS] = {rest_of_continue(conn),
@@ -195,18 +210,15 @@ void conn_answer(struct conn *conn, struct answer *answer)
                                  {answer->fields, answer->used},
                                  part_of(span_of("\r\n")),
                                  part_of(sends_body ? answer->body : span_of(""))};
-    int count = join_small(parts, small);
     conn->continue_left = 0;
     take_reader(conn, answer);
-    bool has_more = conn->reader != NULL && conn->reader_left > 0;
-    if (has_more)
-        socket_cork(conn->socket, true);
-    long sent = socket_write(conn->socket, parts, count);
     log_request(conn);
     conn_set_state(conn, CONN_SENDING);
     socket_watch(conn->socket, 0);
-    keep_rest(conn, parts, count, sent > 0 ? (size_t)sent : 0);
-    loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
+    if (conn->reader == NULL && keep_small(conn, parts))
+        loop_late(conn->http->loop, &conn->again);
+    else
+        send_now(conn, parts);
 }
 
 void conn_answer_error(struct conn *conn, const struct error *error)

@@ -132,10 +132,7 @@ static bool check_place(struct guard *guard, unsigned char byte, struct error *e
 /* How many printable characters stand in front, `most` at most. */
 static unsigned printable(struct span bytes, char least, size_t most)
 {
-    size_t length = 0, end = bytes.length < most ? bytes.length : most;
-    while (length < end && bytes.at[length] >= least && bytes.at[length] <= '~')
-        length++;
-    return (unsigned)length;
+    return (unsigned)span_printable(span_from(bytes.at, bytes.length < most ? bytes.length : most), least);
 }
 
 /* Most of a head is the inside of its target and of its fields' lines, where there is nothing to find but the size. How many

@@ -223,16 +223,15 @@ static bool parse_step(struct h1 *h1, const char *at, size_t length, size_t *tak
 {
     size_t lines;
     bool is_fine = run_llhttp(h1, at, length, taken_out, &lines);
-    struct error own = h1->now->head->error; /* a limit that was passed */
     llhttp_errno_t theirs = llhttp_get_errno(&h1->parser);
     if ((theirs == HPE_INVALID_METHOD || theirs == HPE_INVALID_VERSION) && lines < length)
         lines++; /* the byte that llhttp stumbled over: the guard may know better what is wrong with it */
     if (!guard_check(&h1->guard, span_from(at, lines), &h1->now->head->error))
         return false;
-    h1->now->head->error = own;
-    if (!is_fine)
-        return error_is_set(&own) ? false : refuse_llhttp(h1);
-    return true;
+    if (is_fine)
+        return true;
+    bool is_ours = error_is_set(&h1->now->head->error); /* a limit that was passed */
+    return is_ours ? false : refuse_llhttp(h1);
 }
 
 static enum h1_event parse(struct h1 *h1, const char *at, size_t length, size_t *taken_out)

@@ -588,8 +588,9 @@ static void every_allocation_may_fail(void **state)
     assert_true(failed > SEEDS(12) * 20);
 }
 
-/* An answer of which the kernel takes a part, and no memory for the rest: the connection ends, but not before whoever has
- * answered has returned (script_look_at). From each place from which an answer may be given. */
+/* A large answer of which the kernel takes a part, and no memory for the rest: the connection ends, but not before whoever
+ * has answered has returned (script_look_at). From each place from which an answer may be given. Small ones are kept whole
+ * before they are sent. */
 static void an_answer_that_can_not_be_kept_is_a_reset(void **state)
 {
     static const char *const places[] = {
@@ -600,9 +601,7 @@ static void an_answer_that_can_not_be_kept_is_a_reset(void **state)
         PUT("a?size=300000&later=0", LENGTH(5), "hello"),
         PUT("a?size=300000&later=5", CHUNKED, "5\r\nhello\r\n0\r\n\r\n") GET("b"),
         GET("a?begin&size=300000") "\x01",
-        GET("x?size=130900") "GET /\x01", /* a refusal that is kept from a client that does not read */
-        GET("x?size=130900") PUT("a", CHUNKED, "1\r\nz\n"), /* the same with an exchange */
-        GET("x?size=130900") GET("a?object=1000"),          /* the head of an object */
+        GET("x?size=130900") GET("a?object=1000"), /* the head of an object */
     };
     for_seeds(SEEDS(9))
     {

@@ -103,7 +103,7 @@ static void go_on(uv_idle_t *again)
     loop_leave(loop);
 }
 
-void loop_leave(struct loop *loop)
+static void run_soon(struct loop *loop)
 {
     struct task *task;
     unsigned left = TASKS_A_ROUND;
@@ -113,10 +113,46 @@ void loop_leave(struct loop *loop)
         uv_idle_start(&loop->again, go_on);
 }
 
+/* Those that are there now: what they ask for in turn has its own time. */
+static void run_late(struct loop *loop)
+{
+    struct task *last = loop->late.before, *task;
+    bool is_last = last == &loop->late;
+    while (!is_last && (task = list_take(&loop->late)) != NULL) {
+        is_last = task == last;
+        task->run(task);
+        run_soon(loop);
+    }
+}
+
+void loop_leave(struct loop *loop)
+{
+    run_soon(loop);
+    if (loop->late.next != &loop->late && clock_monotonic_us() >= loop->late_since_us + LATE_US)
+        run_late(loop);
+}
+
+static void about_to_wait(uv_prepare_t *before_wait)
+{
+    struct loop *loop = container_of(before_wait, struct loop, before_wait);
+    run_late(loop);
+    if (loop->late.next != &loop->late)
+        uv_idle_start(&loop->again, go_on);
+}
+
 void loop_soon(struct loop *loop, struct task *task)
 {
     if (task->next == NULL)
         list_append(&loop->soon, task);
+}
+
+void loop_late(struct loop *loop, struct task *task)
+{
+    if (task->next != NULL)
+        return;
+    if (loop->late.next == &loop->late)
+        loop->late_since_us = clock_monotonic_us();
+    list_append(&loop->late, task);
 }
 
 void loop_post(struct loop *loop, struct task *task)
@@ -184,6 +220,8 @@ static bool open_handles(struct loop *loop)
     }
     uv_timer_init(&loop->uv, &loop->alarm);
     uv_idle_init(&loop->uv, &loop->again);
+    uv_prepare_init(&loop->uv, &loop->before_wait);
+    uv_prepare_start(&loop->before_wait, about_to_wait);
     return true;
 }
 
@@ -195,6 +233,7 @@ bool loop_open(struct loop **loop_out, unsigned index)
     loop->index = index;
     loop->alarm_ms = UINT64_MAX;
     list_init(&loop->soon);
+    list_init(&loop->late);
     list_init(&loop->inbox);
     /* Touched from the start: every loop will need it, and the first upload costs no page faults. */
     loop->block =
@@ -260,6 +299,7 @@ void loop_close(struct loop **loop)
     uv_close((uv_handle_t *)&l->wake, NULL);
     uv_close((uv_handle_t *)&l->alarm, NULL);
     uv_close((uv_handle_t *)&l->again, NULL);
+    uv_close((uv_handle_t *)&l->before_wait, NULL);
     for (int i = 0; i < 2 && l->on_signal != NULL; i++)
         uv_close((uv_handle_t *)&l->signals[i], NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT); /* closing is told on the loop; sockets closed before it end here too */

@@ -12,13 +12,15 @@ struct loop {
     uv_async_t wake; /* somebody has posted */
     uv_timer_t alarm;
     uv_idle_t again; /* open while tasks are left over from an overlong round */
+    uv_prepare_t before_wait;
     uv_signal_t signals[2];
     void (*on_signal)(void *owner, unsigned ends);
     void *signal_owner;
     unsigned ends;
     struct wheel wheel;
     uint64_t alarm_ms; /* when the alarm is set for; UINT64_MAX: it is not */
-    struct task soon;  /* heads of circular lists */
+    struct task soon, late; /* heads of circular lists */
+    uint64_t late_since_us; /* when the first of `late` was asked for */
     struct task inbox; /* under the lock */
     pthread_mutex_t lock;
     uint8_t *block;
@@ -27,5 +29,5 @@ struct loop {
     pthread_t thread;
 };
 
-/* Every call back of libuv ends with this: runs what was asked for by loop_soon. */
+/* Every call back of libuv ends with this: runs what was asked for by loop_soon, and what is late. */
 void loop_leave(struct loop *loop);

@@ -126,6 +126,24 @@ static void soon_act(struct actor *actor)
     (void)actor;
 }
 
+void loop_late(struct loop *loop, struct task *task)
+{
+    loop_check(loop, "loop_late");
+    list_append(&loop->late, task);
+}
+
+static uint64_t late_ready(struct actor *actor)
+{
+    return actor->loop->late.next != &actor->loop->late ? ACTOR_NOW : ACTOR_NEVER;
+}
+
+/* One of them: between two there may be other events, as there may be when they are late. */
+static void late_act(struct actor *actor)
+{
+    struct task *task = list_take(&actor->loop->late);
+    task->run(task);
+}
+
 /* ---- timers ---- */
 
 void timer_stop(struct loop *loop, struct timer *timer)
@@ -238,6 +256,7 @@ bool loop_open(struct loop **loop_out, unsigned index)
     spare_block = NULL;
     account_charge(ACCOUNT_LOOP, LOOP_BLOCK_SIZE);
     list_init(&loop->soon);
+    list_init(&loop->late);
     for (unsigned i = 0; i < POSTERS; i++)
         list_init(&loop->inbox[i]);
     loop->timers.next = loop->timers.before = &loop->timers;
@@ -245,6 +264,7 @@ bool loop_open(struct loop **loop_out, unsigned index)
     add_actor(loop, &loop->timers_actor, "timers", timers_ready, timers_act);
     loop->timers_actor.is_timer = true;
     add_actor(loop, &loop->soon_actor, "soon", soon_ready, soon_act);
+    add_actor(loop, &loop->late_actor, "late", late_ready, late_act);
     loop_between(loop);
     loop->next = loops;
     loops = loop;
@@ -281,7 +301,7 @@ bool loop_is_stopped(const struct loop *loop)
 static void loop_free(struct loop *loop)
 {
     struct timer *timer;
-    while (list_take(&loop->soon) != NULL)
+    while (list_take(&loop->soon) != NULL || list_take(&loop->late) != NULL)
         ;
     for (unsigned i = 0; i < POSTERS; i++)
         while (list_take(&loop->inbox[i]) != NULL)
@@ -291,6 +311,7 @@ static void loop_free(struct loop *loop)
     actor_remove(&loop->inbox_actor);
     actor_remove(&loop->timers_actor);
     actor_remove(&loop->soon_actor);
+    actor_remove(&loop->late_actor);
     ASAN_UNPOISON_MEMORY_REGION(loop->block, LOOP_BLOCK_SIZE);
     free(spare_block);
     spare_block = loop->block;

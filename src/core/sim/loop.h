@@ -8,8 +8,8 @@ enum { POSTERS = 17 }; /* 0: no loop; the others share what is left */
 
 struct loop {
     struct loop *next;
-    struct actor inbox_actor, timers_actor, soon_actor;
-    struct task soon;           /* heads of circular lists */
+    struct actor inbox_actor, timers_actor, soon_actor, late_actor;
+    struct task soon, late;     /* heads of circular lists */
     struct task inbox[POSTERS]; /* one for each poster, whose order is kept */
     struct timer timers;        /* sorted; `due_tick` is in milliseconds */
     uint8_t *block;

@@ -29,6 +29,28 @@ static void case_is_ignored_for_ascii_letters_only(void **state)
     assert_false(span_equal_nocase(span_of("\xC4"), span_of("\xE4")));
     assert_false(span_equal_nocase(span_of("a"), span_of("ab")));
     assert_true(span_equal_nocase(span_of(NULL), span_of("")));
+    assert_true(span_equal_nocase(span_of("Content-LengthContent"), span_of("content-lengthcontenT")));
+    assert_false(span_equal_nocase(span_of("Content-LengthContent"), span_of("content-lengthcontenX")));
+}
+
+/* Each byte at each place of texts of several lengths: eight are looked at together. */
+static void printable_is_found_at_every_place(void **state)
+{
+    (void)state;
+    char text[19];
+    for (size_t length = 0; length <= sizeof text; length++) {
+        memset(text, '~', sizeof text);
+        assert_int_equal(span_printable(span_from(text, length), ' '), length);
+        for (size_t at = 0; at < length; at++) {
+            for (int byte = 0; byte < 256; byte++) {
+                memset(text, '!', sizeof text);
+                text[at] = (char)byte;
+                bool is_blank_or_more = byte >= ' ' && byte <= '~', is_more = is_blank_or_more && byte != ' ';
+                assert_int_equal(span_printable(span_from(text, length), ' '), is_blank_or_more ? length : at);
+                assert_int_equal(span_printable(span_from(text, length), '!'), is_more ? length : at);
+            }
+        }
+    }
 }
 
 static void a_text_starts_with_its_prefixes(void **state)
@@ -162,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_spans_have_the_same_bytes),
+        cmocka_unit_test(printable_is_found_at_every_place),
         cmocka_unit_test(case_is_ignored_for_ascii_letters_only),
         cmocka_unit_test(a_text_starts_with_its_prefixes),
         cmocka_unit_test(only_blanks_are_trimmed),

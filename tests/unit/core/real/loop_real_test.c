@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "core/account.h"
+#include "core/clock.h"
 #include "support/real_loop.h"
 
 enum { MANY = 20000, POSTERS = 4, POSTS = 2000 };
@@ -23,7 +24,7 @@ struct one {
     struct timer timer;
     char name;
     struct one *also; /* asks for this one, or takes it back */
-    bool takes_back, again;
+    bool takes_back, again, is_late;
     uint64_t ran_ms;
     unsigned runs;
     bool is_done;
@@ -47,6 +48,8 @@ static void run_task(struct task *task)
     tell(one);
     if (one->also != NULL && one->takes_back)
         loop_cancel(loop, &one->also->task);
+    else if (one->also != NULL && one->is_late)
+        loop_late(loop, &one->also->task);
     else if (one->also != NULL)
         loop_soon(loop, &one->also->task);
 }
@@ -94,6 +97,53 @@ static void soon_is_after_the_call_back_and_in_order(void **state)
     loop_soon(loop, &b.task); /* and once more */
     turn_once(loop);
     assert_string_equal(told, "abcb");
+}
+
+/* What is late comes after the events that are here, or when its time is over; what it asks for soon, before the next. */
+static void late_is_after_the_events_that_are_here_or_in_time(void **state)
+{
+    (void)state;
+    struct one a = ONE('a'), b = ONE('b'), soon = ONE('s'), posted = ONE('p'), taken = ONE('t');
+    a.also = &soon;
+    loop_late(loop, &a.task);
+    loop_late(loop, &b.task);
+    loop_late(loop, &a.task); /* asking twice is asking once */
+    loop_late(loop, &taken.task);
+    loop_cancel(loop, &taken.task);
+    loop->late_since_us = clock_monotonic_us() + 1000 * 1000; /* its time is not over, however slow this machine is */
+    loop_leave(loop);
+    assert_string_equal(told, "");
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    assert_string_equal(told, "asb");
+
+    loop_late(loop, &b.task);
+    nanosleep(&(struct timespec){.tv_nsec = 2 * LATE_US * 1000}, NULL);
+    loop_leave(loop); /* after any call back */
+    assert_string_equal(told, "asbb");
+
+    loop_post(loop, &posted.task);
+    loop_late(loop, &b.task);
+    loop_leave(loop);
+    uv_run(&loop->uv, UV_RUN_ONCE); /* it does not wait with a late task in hand */
+    uv_run(&loop->uv, UV_RUN_NOWAIT);
+    assert_int_equal(b.runs, 3);
+    assert_int_equal(posted.runs, 1);
+}
+
+/* A loop that is about to wait does not, while something late asks for something late. */
+static void late_again_and_again_starves_nobody(void **state)
+{
+    (void)state;
+    struct one again = ONE('a'), posted = ONE('p');
+    again.is_late = true;
+    again.also = &again;
+    loop_late(loop, &again.task);
+    loop_post(loop, &posted.task);
+    assert_true(turn_until(loop, &posted.is_done));
+    unsigned runs = again.runs;
+    uv_run(&loop->uv, UV_RUN_ONCE);
+    assert_true(again.runs > runs);
+    loop_cancel(loop, &again.task);
 }
 
 static void what_was_taken_back_does_not_run(void **state)
@@ -297,6 +347,8 @@ int main(void)
     loop_account();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(soon_is_after_the_call_back_and_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(late_is_after_the_events_that_are_here_or_in_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(late_again_and_again_starves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_taken_back_does_not_run, setup, teardown),
         cmocka_unit_test_setup_teardown(what_asks_for_itself_again_and_again_starves_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(timers_are_never_early_and_hardly_late, setup, teardown),
