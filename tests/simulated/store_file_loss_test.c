@@ -1,0 +1,229 @@
+/* The local store when the disk fails, the process is killed or the power goes: what was told is so, and nothing is left. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/file.h"
+#include "support/seeds.h"
+#include "support/store_stand.h"
+
+/* ---- faults ---- */
+
+enum deed { DEED_PUT, DEED_REPLACE, DEED_REMOVE, DEED_LOOK, DEED_PROBE, DEEDS };
+
+/* Told of an error or not, what is there is the old object or the new one, whole and with its record, or (removed) none; and
+ * when the disk works again, so does the store. */
+static void after_a_fault(enum deed deed, const struct put *old, const struct put *new, enum error_code code)
+{
+    bool was_there = deed != DEED_PUT;
+    if (was_there && put_is_there(old))
+        put_check_record(old);
+    else if (stand_has("a/key")) {
+        assert_non_null(new);
+        assert_true(put_is_there(new));
+        put_check_record(new);
+    } else {
+        assert_true(deed == DEED_REMOVE || (deed == DEED_PUT && code != ERROR_NONE));
+        assert_true(deed == DEED_REMOVE || stand_folders() == 0);
+    }
+    if (deed == DEED_REMOVE && code == ERROR_NONE)
+        assert_false(stand_has("a/key"));
+    if ((deed == DEED_PUT || deed == DEED_REPLACE) && code == ERROR_NONE)
+        assert_true(put_is_there(new));
+}
+
+/* Its n-th call fails; false when it has fewer. */
+static bool fail_at(enum deed deed, uint64_t nth)
+{
+    static const int failures[] = {EIO, ENOSPC};
+    static const enum asked kinds[DEEDS] = {
+        [DEED_REMOVE] = ASK_REMOVE, [DEED_LOOK] = ASK_READ, [DEED_PROBE] = ASK_PROBE};
+    struct put *old = NULL, *new = NULL;
+    struct ask asked = {.is_done = true};
+    if (deed != DEED_PUT) {
+        old = put_begin("a/key", 100);
+        stand_rest();
+        assert_int_equal(put_code(old), ERROR_NONE);
+    }
+    machine_fail_file_call(nth, failures[machine_random(2)]);
+    if (deed == DEED_PUT || deed == DEED_REPLACE)
+        new = put_begin("a/key", 3000);
+    else
+        ask_begin(&asked, kinds[deed], "a/key", (struct conditions){0});
+    stand_rest();
+    bool has_failed = machine_fail_file_call(0, 0) >= nth;
+    assert_true(asked.is_done);
+    ask_close(&asked);
+    after_a_fault(deed, old, new, new != NULL ? put_code(new) : asked.call.error.code);
+    return has_failed;
+}
+
+static void any_call_on_the_disk_may_fail(void **state)
+{
+    for_seeds(2 * STAND_DISKS)
+    {
+        for (enum deed deed = 0; deed < (seed > STAND_DISKS ? DEED_LOOK : DEEDS); deed++) {
+            bool has_failed = true;
+            for (uint64_t nth = 1; has_failed; nth++) {
+                stand_begin(seed, stand_disk(seed), seed / STAND_DISKS % 2 == 0);
+                has_failed = fail_at(deed, nth);
+                put_whole("a/key", 10);
+                assert_int_equal(ask_to_remove("a/key"), ERROR_NONE);
+                if (!has_failed)
+                    assert_int_equal(stand_folders(), 0);
+                stand_close(); /* what could not be removed is swept when the store is opened anew */
+                stand.count = 0;
+                assert_true(stand_open(false, 0));
+                assert_int_equal(machine_file_count("/data"), 0);
+                stand_end();
+            }
+        }
+    }
+}
+
+/* ---- the process is killed, the power goes ---- */
+
+/* Winds up what had no time for it, and opens the store anew. */
+static void come_up_again(bool is_durable)
+{
+    stand_rest();
+    stand_close();
+    machine_restart(seed, stand_disk(seed));
+    stand.store = NULL;
+    assert_true(stand_open(is_durable, 0));
+}
+
+/* What was told is so; what was not told is or is not. */
+static void after_the_end(const struct put *old, const struct put *new, const struct put *other, bool was_told,
+                          bool was_removed, bool was_removing)
+{
+    if (was_told)
+        assert_true(put_is_there(new));
+    if (was_removed)
+        assert_false(stand_has("a/key"));
+    else if (stand_has("a/key"))
+        assert_true(put_is_there(old) || put_is_there(new));
+    else
+        assert_true(was_removing);
+    if (stand_has("a/key"))
+        put_check_record(put_is_there(old) ? old : new);
+    if (stand_has("other/key")) {
+        assert_true(put_is_there(other));
+        put_check_record(other);
+    }
+    unsigned objects = (unsigned)stand_has("a/key") + (unsigned)stand_has("other/key");
+    assert_int_equal(machine_file_count("/data") - machine_file_count("/data/.penstock"), objects);
+    assert_int_equal(machine_file_count("/data/.penstock/staging"), 0);
+    assert_int_equal(machine_folder_count("/data/.penstock/staging"), 1);
+    assert_int_equal(machine_file_count("/data/.penstock/meta"), stand_disk(seed)->has_no_attributes ? objects : 0);
+}
+
+static void end_at_any_event(void (*ends)(void), bool is_durable)
+{
+    for_seeds(2 * STAND_DISKS)
+    {
+        bool goes_on = true;
+        for (uint64_t moment = 0; goes_on; moment += 1 + machine_random(4)) {
+            stand_begin(seed, stand_disk(seed), is_durable);
+            struct put *old = put_begin("a/key", 100);
+            stand_rest();
+            if (stand_chance(500)) { /* who changes it may be another process than who put it there */
+                stand_close();
+                assert_true(stand_open(is_durable, 0));
+            }
+            bool removes = seed / STAND_DISKS % 2 == 0;
+            struct ask removal = {0};
+            struct put *new = put_begin("a/key", 2000), *other = put_begin("other/key", 9000);
+            if (removes)
+                ask_begin(&removal, ASK_REMOVE, "a/key", (struct conditions){0});
+            goes_on = stand_run(moment) == moment;
+            bool was_told = new->checked.state == CHECKED_PUBLISHED;
+            bool was_removed = removes && removal.is_done && removal.call.error.code == ERROR_NONE;
+            if (other->checked.state == CHECKED_PUBLISHED)
+                assert_true(put_is_there(other));
+            bool was_other_told = other->checked.state == CHECKED_PUBLISHED;
+            ends();
+            come_up_again(is_durable);
+            assert_true(!was_other_told || put_is_there(other));
+            /* One after the other: which was the last is not ours to know. */
+            bool is_either = was_told && removes;
+            after_the_end(old, new, other, was_told && !is_either, was_removed && !was_told && !new->has_begun,
+                          removes);
+            stand_end();
+        }
+    }
+}
+
+static void what_a_killed_process_leaves_is_swept(void **state)
+{
+    end_at_any_event(machine_kill, false);
+}
+
+static void what_was_told_survives_the_loss_of_power(void **state)
+{
+    end_at_any_event(machine_crash, true);
+}
+
+/* An inode is given again: what a dead process noted of a file that is long gone says nothing of the one that has it now. */
+static void an_old_note_does_not_hurt_the_next_file_of_its_inode(void **state)
+{
+    static const char *const notes[] = {"state 1 1\na/key", "state 1 1\nother", "state 1 1", "", "\n", "nonsense"};
+    for_seeds(sizeof notes / sizeof notes[0])
+    {
+        char path[80];
+        struct file_status status;
+        const char *note = notes[(seed - 1) % (sizeof notes / sizeof notes[0])];
+        stand_begin(seed, &(struct machine_habits){.has_no_attributes = true}, false);
+        struct put *put = put_begin("a/key", 100);
+        stand_rest();
+        int data = folder_open("/data", false);
+        assert_int_equal(file_status_of(data, "a/key", &status), 0);
+        file_close(&data);
+        snprintf(path, sizeof path, "/data/.penstock/staging/0123456789abcdef/%016llx",
+                 (unsigned long long)status.inode);
+        machine_put_file(path, note, strlen(note));
+        stand_close();
+        assert_true(stand_open(false, 0));
+        assert_int_equal(machine_file_count("/data/.penstock/staging"), 0);
+        put_check_record(put);
+        stand_end();
+    }
+}
+
+static void a_store_that_can_not_be_used_says_so(void **state)
+{
+    for_seeds(1)
+    {
+        struct error error;
+        machine_start(seed, NULL);
+        stand_prepare();
+        assert_true(loop_open(&stand.loop, 0));
+        stand.terms = (struct store_terms){.loops = &stand.loop, .loop_count = 1, .reserve_blocks = 1};
+        assert_false(store_file_open("/missing/folder", &stand.terms, &stand.store, &error));
+        assert_int_equal(error.code, ERROR_CANNOT_START);
+        machine_put_file("/file", "x", 1);
+        assert_false(store_file_open("/file", &stand.terms, &stand.store, &error));
+        bool has_failed = true;
+        for (uint64_t nth = 1; has_failed; nth++) {
+            machine_fail_file_call(nth, EIO);
+            if (store_file_open("/data", &stand.terms, &stand.store, &error))
+                store_close(&stand.store);
+            has_failed = machine_fail_file_call(0, 0) >= nth;
+        }
+        stand.count = 0;
+        assert_true(store_file_open("/data", &stand.terms, &stand.store, &error));
+        stand_end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        seeded_test(any_call_on_the_disk_may_fail),
+        seeded_test(what_a_killed_process_leaves_is_swept),
+        seeded_test(what_was_told_survives_the_loss_of_power),
+        seeded_test(an_old_note_does_not_hurt_the_next_file_of_its_inode),
+        seeded_test(a_store_that_can_not_be_used_says_so),
+    };
+    return cmocka_run_group_tests_name("store/file, lost", tests, NULL, NULL);
+}
