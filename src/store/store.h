@@ -1,7 +1,7 @@
 /* The contract of stores: where objects go and come from. One driver a file; all have the shape of this table.
  *
  * What may take long has a call, a small struct of the caller's: the function returns true when the answer is in the call
- * already, and false when `done` will come, on the same loop. A call that was begun can be forgotten (call_forget): done does
+ * already, and false when `done` will come, on the same loop. A call that was begun can be forgotten (`forget`): done does
  * not come, and what it would have given is closed by the store.
  *
  * A store that can't stream would leave `upload_stream` out, and the caller would fall back to a bounded buffer; both stores
@@ -37,14 +37,11 @@ struct object_status {
     struct digests digests;
 };
 
-enum call_kind { CALL_READ, CALL_STATUS, CALL_REMOVE, CALL_PROBE };
-
 struct store_call {
     void (*done)(struct store_call *call);
-    enum call_kind kind;
     struct error error;          /* none: it went well */
-    enum verdict verdict;        /* read and status: what the conditions mean; nothing is opened unless PROCEED */
-    struct object_status status; /* read, status */
+    enum verdict verdict;        /* read: what the conditions mean; nothing is opened unless PROCEED */
+    struct object_status status; /* read */
     struct reader *reader; /* read: the caller's to close; its user is the caller's to set before the first send */
     void *pending;         /* the store's, while it is under way */
 };
@@ -61,7 +58,7 @@ struct store_ops {
     /* Bytes that one upload has to hold at most, beside its caller's; part of its ticket. */
     size_t (*floor)(struct store *store, const struct object_meta *meta);
 
-    /* Opens the object for reading (CALL_READ), or only looks (CALL_STATUS), when the conditions of a GET allow it. */
+    /* Opens the object for reading, or `only_looks` at its status, when the conditions of a GET allow it. */
     bool (*read)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
                  bool only_looks, struct store_call *call);
 
