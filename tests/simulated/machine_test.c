@@ -5,6 +5,7 @@
 
 #include "core/account.h"
 #include "core/clock.h"
+#include "core/file.h"
 #include "core/loop.h"
 #include "core/random.h"
 #include "core/threads.h"
@@ -415,6 +416,43 @@ static void closing_a_pool_finishes_its_jobs_and_the_loop_is_told_later(void **s
     }
 }
 
+static unsigned within, most_within, done_within; /* jobs that have begun and not ended; tellings meanwhile */
+
+static void look_at_disk(struct job *job)
+{
+    within++;
+    most_within = within > most_within ? within : most_within;
+    unsigned before = done_order;
+    int folder = folder_open("/data", false);
+    file_close(&folder);
+    done_within += done_order - before;
+    within--;
+    do_errand(job);
+}
+
+static void while_a_job_is_held_up_others_act(void **state)
+{
+    most_within = done_within = 0;
+    for_seeds(50)
+    {
+        struct loop *loop = begin(&(struct machine_habits){.held_job = 500});
+        struct threads *threads;
+        struct errand errands[ERRANDS];
+        assert_true(threads_open(&threads, 3, "test"));
+        ask(errands, threads, loop);
+        for (int i = 0; i < ERRANDS; i++)
+            errands[i].job.work = look_at_disk;
+        machine_run(MANY, 0);
+        for (int i = 0; i < ERRANDS; i++)
+            assert_true(errands[i].is_done);
+        assert_int_equal(within, 0);
+        threads_close(&threads);
+        end(loop);
+    }
+    assert_int_equal(most_within, 3); /* as many as there are threads */
+    assert_true(done_within > 0);
+}
+
 /* ---- the whole ---- */
 
 static uint64_t run_of(uint64_t of, uint8_t random_out[8])
@@ -504,6 +542,7 @@ int main(void)
         seeded_test(jobs_are_worked_and_told_in_an_order_of_the_seed),
         seeded_test(one_thread_takes_jobs_in_the_order_in_which_they_came),
         seeded_test(closing_a_pool_finishes_its_jobs_and_the_loop_is_told_later),
+        seeded_test(while_a_job_is_held_up_others_act),
         seeded_test(the_same_seed_gives_the_same_run),
         seeded_test(the_watch_is_called_after_every_event),
         seeded_test(what_is_left_open_is_counted_at_the_end),

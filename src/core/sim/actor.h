@@ -23,6 +23,9 @@ void actor_remove(struct actor *actor);
 /* Runs events until `loop` is told to stop, or nothing can happen any more. */
 void machine_run_loop(struct loop *loop);
 
+/* Lets the time pass for all others, from inside of a job that is held up. */
+void machine_run_meanwhile(uint64_t milliseconds);
+
 const struct machine_habits *machine_habits(void);
 bool machine_is_crashed(void);
 
@@ -50,6 +53,11 @@ void clock_spend(uint64_t us);       /* somebody works or waits for so long */
 void clock_enter_job(void);
 uint64_t clock_leave_job(void);
 bool clock_is_in_job(void);
+
+/* ---- threads.c ---- */
+
+/* A call is made that may block: others may act before it does what it is for. */
+void threads_meet_call(void);
 
 /* ---- what ends with the machine; `tells`: writes to stderr what was left open. How many there were. ---- */
 

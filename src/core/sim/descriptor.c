@@ -31,6 +31,7 @@ uint64_t machine_fail_file_call(uint64_t nth, int errno_value)
 int call_begin(enum call_kind kind)
 {
     static const int failures[] = {-EIO, -ENOSPC, -EDQUOT};
+    threads_meet_call();
     table.calls++;
     if (machine_is_crashed())
         return -EIO;

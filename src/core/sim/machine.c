@@ -226,6 +226,15 @@ void machine_run_loop(struct loop *loop)
         ;
 }
 
+void machine_run_meanwhile(uint64_t milliseconds)
+{
+    uint64_t until_us = clock_now_us() + 1000 * milliseconds;
+    machine.is_running = false;
+    while (!machine.is_crashed && step(until_us))
+        ;
+    machine.is_running = true;
+}
+
 uint64_t machine_trace(void)
 {
     return machine.trace;

@@ -16,11 +16,12 @@ struct machine_habits {
     unsigned not_ready;               /* an event is told later than it could be */
     unsigned slow_job;                /* a job takes up to `slow_job_ms` */
     unsigned slow_job_ms;
-    unsigned slow_call;                           /* a file call takes 10 to 100 ms of the clock */
-    unsigned file_error;                          /* a file call fails with EIO, ENOSPC or EDQUOT, as it may */
-    unsigned reset;                               /* a connection is reset at a read or write */
-    unsigned round_trip_us;                       /* what socket_round_trip_us says */
-    uint64_t disk_bytes;                          /* of the disk in all; 0: no limit */
+    unsigned held_job;      /* a job is held up at a file call, and others act meanwhile, also other jobs */
+    unsigned slow_call;     /* a file call takes 10 to 100 ms of the clock */
+    unsigned file_error;    /* a file call fails with EIO, ENOSPC or EDQUOT, as it may */
+    unsigned reset;         /* a connection is reset at a read or write */
+    unsigned round_trip_us; /* what socket_round_trip_us says */
+    uint64_t disk_bytes;    /* of the disk in all; 0: no limit */
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
     bool writes_need_threads;                     /* folder_system says so */
 };

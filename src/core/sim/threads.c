@@ -6,6 +6,8 @@
 #include "core/account.h"
 #include "core/sim/loop.h"
 
+enum { HELD_MOST = 4, HELD_MS_MOST = 100 };
+
 enum work_state {
     WORK_WAITING, /* no thread has taken it */
     WORK_TAKEN,
@@ -29,6 +31,8 @@ struct threads {
 };
 
 static struct threads *pools;
+static unsigned held;    /* jobs that are held up, one within the other */
+static bool can_be_held; /* the job that is worked on: the machine has picked it as an event */
 static struct work works = {.next = &works, .before = &works};
 
 static struct work *work_of(struct actor *actor)
@@ -109,7 +113,26 @@ static void do_work(struct work *work)
 
 static void work_act(struct actor *actor)
 {
-    do_work(work_of(actor));
+    struct work *work = work_of(actor);
+    work->due_us = ACTOR_NEVER; /* nobody begins it a second time while it is held up */
+    can_be_held = true;
+    do_work(work);
+    can_be_held = false;
+}
+
+/* As a thread that the system lets wait, between any two of its calls. */
+void threads_meet_call(void)
+{
+    if (!can_be_held || held == HELD_MOST || !machine_chance(machine_habits()->held_job))
+        return;
+    uint64_t spent = clock_leave_job();
+    can_be_held = false;
+    held++;
+    machine_run_meanwhile(machine_random(HELD_MS_MOST + 1));
+    held--;
+    can_be_held = true;
+    clock_enter_job();
+    clock_spend(spent);
 }
 
 void threads_run(struct threads *threads, struct loop *loop, struct job *job)
@@ -154,6 +177,8 @@ unsigned threads_waiting(struct threads *threads)
 unsigned threads_forget(bool tells)
 {
     unsigned count = 0;
+    held = 0; /* a failed test may have left a job by a jump */
+    can_be_held = false;
     while (works.next != &works)
         work_free(works.next);
     while (pools != NULL) {
