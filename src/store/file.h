@@ -1,8 +1,8 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
  * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
- * file_publish.c makes it visible and removes it; file_object.c keeps what belongs to an object beside its bytes;
- * file_reader.c gives objects back.
+ * file_publish.c makes it visible and removes it, file_folders.c the folders that it lies in; file_object.c keeps what belongs
+ * to an object beside its bytes; file_reader.c gives objects back; file_calls.c answers what has one answer.
  *
  * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds what
  * needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
@@ -16,7 +16,7 @@
 #include "core/turns.h"
 #include "store/store.h"
 
-enum { STAGED_NAME_SIZE = 33, INSTANCE_SIZE = 17, ATTRIBUTE_MAX = 1024 };
+enum { STAGED_NAME_SIZE = 33, INSTANCE_SIZE = 17, ATTRIBUTE_MAX = 1024, SYNCED_BITS = 11 };
 
 extern const char file_attribute[]; /* name of the attribute that keeps an object's record */
 
@@ -36,6 +36,9 @@ struct file_store {
     struct reserve **reserves;      /* one for each loop */
     _Atomic unsigned long_uploads;  /* that share the window of write_back */
     _Atomic uint64_t slow_until_us; /* until then every call goes to the threads */
+
+    /* Inodes of folders whose names are durable, as far as it is remembered (file_folders.c). */
+    _Atomic uint64_t synced[1 << SYNCED_BITS];
 };
 
 /* One call on the disk at a time, of a sink, a reader or a removal. */
@@ -98,15 +101,21 @@ bool file_admit(struct file_store *store, const struct object_meta *meta, struct
 bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions,
                         struct error *error);
 
-/* The folder that `key` lies in and its name there. `makes`: missing folders are made (and synced, in durable mode). A
- * descriptor to close unless it is the store's root; or -errno. */
+/* Sets the error for a failed call that had to do with this key. False. */
+bool file_key_error(struct error *error, int result);
+
+/* ---- file_folders.c ---- */
+
+/* The folder that `key` lies in, and the key's name there. `makes`: missing folders are made, and in durable mode the power
+ * can't take any of those on the way any more. To be closed by file_close_parent; or -errno. */
 int file_open_parent(struct file_store *store, const char *key, bool makes, const char **name_out);
+void file_close_parent(struct file_store *store, int *folder);
+
+/* Removes an empty folder of the store. 0 or -errno: -ENOTEMPTY. */
+int file_remove_folder(struct file_store *store, int parent, const char *name);
 
 /* Removes the folders above `key` that are empty. */
 void file_prune(struct file_store *store, const char *key);
-
-/* Sets the error for a failed call that had to do with this key. False. */
-bool file_key_error(struct error *error, int result);
 
 /* ---- file_object.c ---- */
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/key.h"
 #include "core/clock.h"
 #include "store/file.h"
 
@@ -29,63 +28,6 @@ bool file_key_error(struct error *error, int result)
         return error_set(error, ERROR_INVALID_KEY, "The key is too long for this store; choose a shorter one.");
     default:
         return error_set_errno(error, -result, "The disk could not do its work");
-    }
-}
-
-/* ---- folders on the way ---- */
-
-/* Opens `name` in `folder`, which is closed unless it is the root. */
-static int step_into(struct file_store *store, int folder, const char *name, bool makes)
-{
-    int next = folder_open_beneath(folder, name);
-    if (next == -ENOENT && makes) {
-        int result = folder_make(folder, name);
-        if (result == 0 && store->terms.is_durable)
-            result = folder_sync(folder);
-        next = result == 0 || result == -EEXIST ? folder_open_beneath(folder, name) : result;
-    }
-    if (folder != store->root)
-        file_close(&folder);
-    return next;
-}
-
-int file_open_parent(struct file_store *store, const char *key, bool makes, const char **name_out)
-{
-    char segment[KEY_SEGMENT_MAX + 1];
-    int folder = store->root;
-    struct span rest = span_of(key), next;
-    while (span_next(&rest, '/', &next) && rest.at != NULL) {
-        if (!span_copy(next, segment, sizeof segment))
-            return -ENAMETOOLONG;
-        folder = step_into(store, folder, segment, makes);
-        if (folder < 0)
-            return folder;
-    }
-    *name_out = next.at;
-    return folder;
-}
-
-static void close_parent(struct file_store *store, int *folder)
-{
-    if (*folder != store->root)
-        file_close(folder);
-}
-
-void file_prune(struct file_store *store, const char *key)
-{
-    char path[KEY_MAX + 1];
-    if (!span_copy(span_of(key), path, sizeof path))
-        return;
-    for (char *slash; (slash = strrchr(path, '/')) != NULL;) {
-        *slash = '\0';
-        const char *name;
-        int folder = file_open_parent(store, path, false, &name);
-        if (folder < 0)
-            continue; /* gone already: perhaps the one above is empty now */
-        int result = folder_remove(folder, name);
-        close_parent(store, &folder);
-        if (result < 0 && result != -ENOENT)
-            return;
     }
 }
 
@@ -229,7 +171,7 @@ static int link_only_new(struct file_object *object, int folder, const char *nam
     int result = link_new(object, folder, name);
     if (result != -EEXIST)
         return result;
-    int removed = folder_remove(folder, name);
+    int removed = file_remove_folder(object->store, folder, name);
     if (removed == 0)
         return link_new(object, folder, name);
     return removed == -ENOTEMPTY ? removed : result;
@@ -246,7 +188,7 @@ static int replace(struct file_object *object, int folder, const char *name)
     if (result < 0)
         return result;
     if (before.is_folder) {
-        result = folder_remove(folder, name); /* an empty one is nothing */
+        result = file_remove_folder(store, folder, name); /* an empty one is nothing */
         return result == 0 ? link_new(object, folder, name) : result;
     }
     if (!before.is_file)
@@ -295,7 +237,7 @@ static int publish_once(struct file_object *object,
     int result = give_name(object, folder, name);
     if (result == 0)
         result = settle(object, folder);
-    close_parent(object->store, &folder);
+    file_close_parent(object->store, &folder);
     return result;
 }
 
@@ -356,7 +298,7 @@ bool file_remove_object(struct file_store *store, const char *key, const struct 
     if (result == 0 && store->terms.is_durable)
         result = folder_sync(folder);
     if (folder >= 0)
-        close_parent(store, &folder);
+        file_close_parent(store, &folder);
     if (result < 0)
         return file_key_error(error, result);
     if (raw.links <= 1)

@@ -88,7 +88,7 @@ static void come_up_again(bool is_durable)
 {
     stand_rest();
     stand_close();
-    machine_restart(seed, stand_disk(seed));
+    machine_restart(machine_random(UINT64_MAX), stand_disk(seed)); /* not the same names again */
     stand.store = NULL;
     assert_true(stand_open(is_durable, 0));
 }
@@ -164,6 +164,72 @@ static void what_was_told_survives_the_loss_of_power(void **state)
     end_at_any_event(machine_crash, true);
 }
 
+/* Uploads that begin at the same time make the same folders, and the power may go while the thread of one is held up anywhere
+ * in its work. */
+static struct {
+    uint64_t events; /* until then */
+    bool was_told[STAND_PUTS];
+} loss;
+
+static void lose_power(void *owner)
+{
+    if (loss.events == 0 || --loss.events > 0)
+        return;
+    for (unsigned i = 0; i < stand.count; i++)
+        loss.was_told[i] = stand.puts[i].checked.state == CHECKED_PUBLISHED;
+    machine_crash();
+}
+
+static void put_until_the_power_goes(void)
+{
+    static const char *const keys[] = {"new/folder/one", "new/folder/two", "new/three", "new/folder/inner/four"};
+    struct machine_habits habits = *stand_disk(seed);
+    habits.held_job = 300;
+    stand_begin(seed, &habits, true);
+    for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        put_begin(keys[i], machine_random(100));
+    memset(&loss, 0, sizeof loss);
+    loss.events = 20 + machine_random(60);
+    machine_watch(lose_power, NULL);
+    stand_rest();
+    if (loss.events > 0)
+        machine_crash();
+    come_up_again(true);
+}
+
+static void what_was_told_survives_with_the_folders_that_others_made(void **state)
+{
+    for_seeds(300)
+    {
+        put_until_the_power_goes();
+        for (unsigned i = 0; i < stand.count; i++)
+            assert_true(!loss.was_told[i] || put_is_there(&stand.puts[i]));
+        stand_end();
+    }
+}
+
+/* Another penstock, or one that was killed before it came to syncing them. */
+static void what_was_told_survives_in_folders_that_others_did_not_sync(void **state)
+{
+    for_seeds(10 * STAND_DISKS)
+    {
+        stand_begin(seed, stand_disk(seed), true);
+        int data = folder_open("/data", false);
+        assert_int_equal(folder_make(data, "new"), 0);
+        int outer = folder_open_beneath(data, "new");
+        assert_int_equal(folder_make(outer, "folder"), 0);
+        file_close(&outer);
+        file_close(&data);
+        const struct put *put = put_begin("new/folder/key", 100);
+        stand_rest();
+        assert_int_equal(put_code(put), ERROR_NONE);
+        machine_crash();
+        come_up_again(true);
+        assert_true(put_is_there(put));
+        stand_end();
+    }
+}
+
 /* An inode is given again: what a dead process noted of a file that is long gone says nothing of the one that has it now. */
 static void an_old_note_does_not_hurt_the_next_file_of_its_inode(void **state)
 {
@@ -222,6 +288,8 @@ int main(void)
         seeded_test(any_call_on_the_disk_may_fail),
         seeded_test(what_a_killed_process_leaves_is_swept),
         seeded_test(what_was_told_survives_the_loss_of_power),
+        seeded_test(what_was_told_survives_with_the_folders_that_others_made),
+        seeded_test(what_was_told_survives_in_folders_that_others_did_not_sync),
         seeded_test(an_old_note_does_not_hurt_the_next_file_of_its_inode),
         seeded_test(a_store_that_can_not_be_used_says_so),
     };
