@@ -196,6 +196,31 @@ static bool remove_each(void *owner, const char *name)
     return true;
 }
 
+static void no_name_leads_to_another_filesystem(void **state)
+{
+    for_seeds(5)
+    {
+        begin(NULL);
+        assert_int_equal(folder_make(data, "other"), 0);
+        machine_mount("/data/other");
+        make_file(data, "a", "");
+        int other = folder_open_beneath(data, "other"), file = file_create_unnamed(data);
+        assert_int_equal(file_link(file, other, "b"), -EXDEV);
+        assert_int_equal(file_rename(data, "a", other, "b", true), -EXDEV);
+        assert_int_equal(folder_make(other, "inner"), 0);
+        int inner = folder_open_beneath(other, "inner");
+        make_file(other, "b", "");
+        assert_int_equal(file_rename(other, "b", inner, "b", true), 0);
+        assert_int_equal(file_remove(inner, "b"), 0);
+        assert_int_equal(folder_remove(other, "inner"), 0);
+        assert_int_equal(folder_remove(data, "other"), -EBUSY);
+        file_close(&inner);
+        file_close(&other);
+        file_close(&file);
+        end();
+    }
+}
+
 static void a_listing_is_in_no_order_and_may_remove_what_it_finds(void **state)
 {
     unsigned first_was_a = 0;
@@ -570,6 +595,7 @@ int main(void)
         seeded_test(paths_stay_beneath_their_folder),
         seeded_test(a_rename_replaces_files_only_and_only_when_asked),
         seeded_test(renaming_one_name_of_a_file_to_another_does_nothing),
+        seeded_test(no_name_leads_to_another_filesystem),
         seeded_test(a_listing_is_in_no_order_and_may_remove_what_it_finds),
         seeded_test(a_folder_is_locked_as_long_as_its_descriptor_is_open),
         seeded_test(bytes_are_read_as_they_were_written_with_zeros_between),

@@ -33,7 +33,7 @@ struct inode *inode_next(const struct inode *inode)
 
 bool inode_is_fixed(const struct inode *inode)
 {
-    return inode == disk.root || inode == disk.data;
+    return inode == disk.root || inode == disk.data || inode == inode->mount;
 }
 
 /* ---- room ---- */
@@ -68,9 +68,10 @@ static uint64_t number_for_new(void)
     return number;
 }
 
-struct inode *inode_make(bool is_folder)
+struct inode *inode_make(const struct inode *folder, bool is_folder)
 {
     struct inode *inode = machine_memory(sizeof *inode);
+    inode->mount = folder != NULL ? folder->mount : NULL;
     inode->is_folder = is_folder;
     inode->number = number_for_new();
     inode->now.modified_ns = inode->synced.modified_ns = clock_wall_ms() * 1000000;
@@ -198,7 +199,7 @@ int place_find(struct inode *folder, const char *path, struct place *place_out)
 
 static struct inode *make_fixed(const char *name)
 {
-    struct inode *folder = inode_make(true);
+    struct inode *folder = inode_make(NULL, true);
     folder->links = 1;
     if (name == NULL)
         return folder;

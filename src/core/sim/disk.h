@@ -40,6 +40,7 @@ struct inode {
     uint8_t *dirty;                  /* one for each page of `now` */
     struct entry *entries, *durable; /* of a folder */
     const void *lock_owner;          /* the descriptor that has it */
+    const struct inode *mount;       /* the folder at which its filesystem is mounted; NULL: the disk's own */
     bool is_folder;
     bool is_linkable; /* it never had a name and may still be given one (O_TMPFILE) */
 };
@@ -51,9 +52,10 @@ void disk_close(void);
 struct inode *disk_root(void);
 struct inode *disk_first(void); /* all inodes, by inode_next */
 struct inode *inode_next(const struct inode *inode);
-bool inode_is_fixed(const struct inode *inode); /* the root and /data, which stay */
+bool inode_is_fixed(const struct inode *inode); /* the root, /data and what something is mounted at: they stay */
 
-struct inode *inode_make(bool is_folder);
+/* A new one, that is made in `folder` (NULL: in none). */
+struct inode *inode_make(const struct inode *folder, bool is_folder);
 void inode_settle(struct inode *inode); /* frees it when nobody knows it any more */
 void inode_free(struct inode *inode);
 void inode_charge(struct inode *inode); /* brings what it takes of the disk up to date */

@@ -23,7 +23,7 @@ int file_create_unnamed(int folder)
         return -EOPNOTSUPP;
     if (parent->links == 0)
         return -ENOENT;
-    struct inode *inode = inode_make(false);
+    struct inode *inode = inode_make(parent, false);
     inode->is_linkable = true;
     return descriptor_open(inode, true, "without a name");
 }
@@ -51,7 +51,7 @@ int file_create_named(int folder, const char *name)
         result = find_free(folder, name, &place);
     if (result < 0)
         return result;
-    struct inode *inode = inode_make(false);
+    struct inode *inode = inode_make(place.folder, false);
     struct change change = change_of(&place, inode);
     int file = descriptor_open(inode, true, name);
     journal_change(&change, 1);
@@ -81,6 +81,8 @@ int file_link(int file, int folder, const char *name)
     result = find_free(folder, name, &place);
     if (result < 0)
         return result;
+    if (inode->mount != place.folder->mount)
+        return -EXDEV;
     if (inode->is_folder)
         return -EPERM;
     if (inode->links == 0 && !inode->is_linkable)
@@ -104,6 +106,8 @@ static bool is_beneath(const struct inode *folder, const struct inode *inode)
 /* What is in the way of a rename that has found both its places. */
 static int judge_rename(const struct place *from, const struct place *to, bool replaces)
 {
+    if (from->folder->mount != to->folder->mount)
+        return -EXDEV;
     if (from->inode == NULL || to->folder->links == 0)
         return -ENOENT;
     if (to->inode != NULL && !replaces)

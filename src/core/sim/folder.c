@@ -19,7 +19,7 @@ static int make_at(const struct place *place)
         return -EEXIST;
     if (place->folder->links == 0)
         return -ENOENT;
-    struct change change = change_of(place, inode_make(true));
+    struct change change = change_of(place, inode_make(place->folder, true));
     journal_change(&change, 1);
     return 0;
 }

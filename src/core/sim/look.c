@@ -55,11 +55,19 @@ static struct inode *put(struct inode *folder, const char *name, bool is_folder)
         return there;
     if (there != NULL && (there->is_folder || is_folder))
         machine_fault("%s can't be put there: something else has the name", name);
-    struct change change = {.folder = folder, .before = there, .after = inode_make(is_folder)};
+    struct change change = {.folder = folder, .before = there, .after = inode_make(folder, is_folder)};
     memcpy(change.name, name, strlen(name) + 1);
     journal_change(&change, 1);
     journal_sync(folder);
     return change.after;
+}
+
+void machine_mount(const char *path)
+{
+    struct inode *folder = find(path);
+    if (folder == NULL || !folder->is_folder || folder->entries != NULL)
+        machine_fault("nothing can be mounted there: it is no empty folder");
+    folder->mount = folder;
 }
 
 void machine_put_file(const char *path, const void *bytes, size_t length)

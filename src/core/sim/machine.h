@@ -92,5 +92,6 @@ bool machine_file_exists(const char *path);
 const uint8_t *machine_file(const char *path, size_t *length_out); /* NULL when there is none */
 unsigned machine_file_count(const char *folder);                   /* regular files beneath, folders not counted */
 unsigned machine_folder_count(const char *folder);                 /* folders beneath */
+void machine_mount(const char *path);                              /* another filesystem, at an empty folder */
 void machine_put_file(const char *path, const void *bytes,
                       size_t length); /* durable, with its folders, whatever is there */
