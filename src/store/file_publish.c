@@ -18,8 +18,12 @@ bool file_key_error(struct error *error, int result)
     case -EISDIR:
     case -ENOTEMPTY:
         return error_set(error, ERROR_KEY_CONFLICT, "Other keys lie beneath this key; choose another one.");
+    case -EXDEV: /* something is mounted there; read from, it gives objects like any other folder */
+        return error_set(error, ERROR_KEY_CONFLICT,
+                         "The key's folder lies on another filesystem than the store, which can't put objects there; "
+                         "choose another key.");
     case -ELOOP:
-    case -EXDEV:
+    case -EBUSY: /* a folder at which something is mounted */
     case -ENXIO: /* a socket, or a FIFO without a reader */
         return error_set(
             error, ERROR_KEY_CONFLICT,
@@ -174,7 +178,7 @@ static int link_only_new(struct file_object *object, int folder, const char *nam
     int removed = file_remove_folder(object->store, folder, name);
     if (removed == 0)
         return link_new(object, folder, name);
-    return removed == -ENOTEMPTY ? removed : result;
+    return removed == -ENOTEMPTY || removed == -EBUSY ? removed : result;
 }
 
 /* In the place of what has the name now; with the turn of the key. */

@@ -1,4 +1,6 @@
 /* The local store, on disks of all kinds: what it was given it gives back, whoever comes at the same time. */
+#include <string.h>
+
 #include "core/file.h"
 #include "support/seeds.h"
 #include "support/store_stand.h"
@@ -319,6 +321,31 @@ static void an_empty_folder_is_in_nobodys_way(void **state)
     }
 }
 
+/* Only when it is published can it be seen: nobody can link from one filesystem to another. */
+static void a_folder_on_another_filesystem_takes_no_objects(void **state)
+{
+    for_seeds(4 * STAND_DISKS)
+    {
+        stand_begin(seed, stand_disk(seed), stand_chance(500));
+        int data = folder_open("/data", false);
+        assert_int_equal(folder_make(data, "other"), 0);
+        file_close(&data);
+        machine_mount("/data/other");
+        struct put *put = put_begin(stand_chance(500) ? "other/key" : "other/inner/key", 10);
+        put->conditions.if_none_match = span_of(stand_chance(500) ? "*" : NULL);
+        stand_rest();
+        assert_int_equal(put_code(put), ERROR_KEY_CONFLICT);
+        assert_non_null(strstr(put->source.outcome.error.detail, "another filesystem"));
+        put = put_begin("other", 10);
+        put->conditions.if_none_match = span_of(stand_chance(500) ? "*" : NULL);
+        stand_rest();
+        assert_int_equal(put_code(put), ERROR_KEY_CONFLICT);
+        assert_int_equal(stand_folders(), 1);
+        assert_true(ask_to_remove("other") == ERROR_NOT_FOUND && ask_to_remove("other/key") == ERROR_NOT_FOUND);
+        stand_end();
+    }
+}
+
 static void a_key_that_is_too_long_for_the_disk_is_refused(void **state)
 {
     static char key[301];
@@ -445,6 +472,7 @@ int main(void)
         seeded_test(a_key_can_not_lie_beneath_another),
         seeded_test(of_two_keys_in_each_others_way_one_is_published),
         seeded_test(an_empty_folder_is_in_nobodys_way),
+        seeded_test(a_folder_on_another_filesystem_takes_no_objects),
         seeded_test(a_key_that_is_too_long_for_the_disk_is_refused),
         seeded_test(a_store_that_is_nearly_full_refuses),
         seeded_test(a_store_that_is_full_can_be_opened),
