@@ -176,7 +176,7 @@ static int link_only_new(struct file_object *object, int folder, const char *nam
     if (result != -EEXIST)
         return result;
     int removed = file_remove_folder(object->store, folder, name);
-    if (removed == 0)
+    if (removed == 0 || removed == -ENOENT)
         return link_new(object, folder, name);
     return removed == -ENOTEMPTY || removed == -EBUSY ? removed : result;
 }
@@ -245,6 +245,16 @@ static int publish_once(struct file_object *object,
     return result;
 }
 
+/* There was no folder to put it into, as often as we made one. */
+static bool no_folder_error(const struct file_store *store, struct error *error)
+{
+    struct file_status root;
+    if (file_status(store->root, &root) == 0 && root.links == 0)
+        return error_set(error, ERROR_STORE_UNAVAILABLE, "The store's folder has been removed.");
+    return error_set(error, ERROR_STORAGE_FAILED,
+                     "The key's folder was removed each time that it was made for this object; send it again.");
+}
+
 enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
                                  struct error *error)
 {
@@ -265,6 +275,8 @@ enum publish_result file_publish(struct file_object *object, const struct condit
         return PUBLISH_NEEDS_TURN;
     if (result == -EEXIST)
         error_set(error, ERROR_KEY_EXISTS, "Something has come under this key meanwhile, and it may not be replaced.");
+    else if (result == -ENOENT)
+        no_folder_error(object->store, error);
     else
         file_key_error(error, result);
     file_prune(object->store, object->key);

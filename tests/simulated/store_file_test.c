@@ -346,6 +346,67 @@ static void a_folder_on_another_filesystem_takes_no_objects(void **state)
     }
 }
 
+/* Somebody who removes whatever folder he finds empty, all the time. */
+static void remove_again(struct timer *timer)
+{
+    int data = folder_open("/data", false);
+    folder_remove(data, "a");
+    file_close(&data);
+    if (!stand.puts[0].has_begun || stand.puts[0].source.state != SOURCE_ENDED)
+        timer_start(stand.loop, timer, 1);
+}
+
+static void who_is_never_let_finish_is_not_told_that_there_is_nothing(void **state)
+{
+    for_seeds(4 * STAND_DISKS)
+    {
+        struct machine_habits habits = *stand_disk(seed);
+        struct timer timer = {.run = remove_again};
+        habits.held_job = 1000;
+        stand_begin(seed, &habits, true);
+        const struct put *put = put_begin("a/key", 10);
+        timer_start(stand.loop, &timer, 1);
+        stand_rest();
+        if (put_code(put) != ERROR_NONE)
+            assert_int_equal(put_code(put), ERROR_STORAGE_FAILED);
+        stand_end();
+    }
+}
+
+static bool remove_all(void *owner, const char *name)
+{
+    int inner = folder_open_beneath(*(int *)owner, name);
+    if (inner < 0)
+        return file_remove(*(int *)owner, name) == 0;
+    folder_list(inner, remove_all, &inner);
+    file_close(&inner);
+    return folder_remove(*(int *)owner, name) == 0;
+}
+
+static void a_store_whose_folder_is_gone_is_unavailable(void **state)
+{
+    for_seeds(2 * STAND_DISKS)
+    {
+        struct error error;
+        struct machine_habits habits = *stand_disk(seed);
+        habits.has_no_attributes = false; /* or it fails when it keeps the record */
+        machine_start(seed, &habits);
+        stand_prepare();
+        assert_true(loop_open(&stand.loop, 0));
+        stand.terms = (struct store_terms){.loops = &stand.loop, .loop_count = 1, .reserve_blocks = 4};
+        assert_true(store_file_open("/data/store", &stand.terms, &stand.store, &error));
+        const struct put *put = put_begin("a/key", 100000);
+        while (!put->source.is_open)
+            stand_run(1);
+        int data = folder_open("/data", false);
+        assert_true(remove_all(&data, "store"));
+        file_close(&data);
+        stand_rest();
+        assert_int_equal(put_code(put), ERROR_STORE_UNAVAILABLE);
+        stand_end();
+    }
+}
+
 static void a_key_that_is_too_long_for_the_disk_is_refused(void **state)
 {
     static char key[301];
@@ -473,6 +534,8 @@ int main(void)
         seeded_test(of_two_keys_in_each_others_way_one_is_published),
         seeded_test(an_empty_folder_is_in_nobodys_way),
         seeded_test(a_folder_on_another_filesystem_takes_no_objects),
+        seeded_test(who_is_never_let_finish_is_not_told_that_there_is_nothing),
+        seeded_test(a_store_whose_folder_is_gone_is_unavailable),
         seeded_test(a_key_that_is_too_long_for_the_disk_is_refused),
         seeded_test(a_store_that_is_nearly_full_refuses),
         seeded_test(a_store_that_is_full_can_be_opened),
