@@ -5,13 +5,16 @@
  *     source  (who sends)     push, finish, publish, abort  |  down
  *     sink    (who takes)     grant, done                   v  ^  up
  *
- * - A source never pushes more than it was granted. What `push` returns is credit again at once; what the sink keeps, or is
- *   not ready to see followed by more, comes back later by `grant`. A sink that has granted bytes takes them whenever they come. One that begins without any credit is
- *   not open yet: until its first grant it is asked for nothing but abort, also by who has no byte to push.
- * - Nobody calls back from inside a call made on it: grant and done come from another call back (core/loop.h, loop_soon).
- * - push, any number of times; then finish once; then, after done(staged), publish once; then done(published). abort ends it
- *   at any moment before done(published) or done(failed) has come, and done does not follow. After done(failed) there is
- *   nothing left to abort. done(failed) may come at any time, also before finish; bytes pushed meanwhile are dropped.
+ * - A source never pushes more than it was granted. What `push` returns is credit again at once; what the sink keeps,
+ *   or is not ready to see followed by more, comes back later by `grant`. A sink that has granted bytes takes them
+ *   whenever they come. One that begins without any credit is not open yet: until its first grant it is asked for
+ *   nothing but abort, also by who has no byte to push.
+ * - Nobody calls back from inside a call made on it: grant and done come from another call back (core/loop.h,
+ *   loop_soon).
+ * - push, any number of times; then finish once; then, after done(staged), publish once; then done(published). abort
+ *   ends it at any moment before done(published) or done(failed) has come, and done does not follow. After done(failed)
+ *   there is nothing left to abort. done(failed) may come at any time, also before finish; bytes pushed meanwhile are
+ *   dropped.
  * - Publish is the point of no return: abort after it lets the object become visible and tells nobody.
  * - One loop: all of this happens on the thread of the loop that the flow was opened on.
  */
@@ -43,7 +46,8 @@ struct sink_ops {
      * holding their block (slice.block is NULL while the sink borrows: see keeps). */
     size_t (*push)(struct sink *sink, struct slice bytes);
 
-    /* No more bytes. `whole` is what the digests have to be, as far as anybody knows; done(staged) or done(failed) follows. */
+    /* No more bytes. `whole` is what the digests have to be, as far as anybody knows; done(staged) or done(failed)
+     * follows. */
     void (*finish)(struct sink *sink, const struct digests *whole);
 
     /* Makes the staged object visible; done(published) or done(failed) follows. */
@@ -52,9 +56,10 @@ struct sink_ops {
     /* Forgets it, staged or not. The sink is gone for the caller. */
     void (*abort)(struct sink *sink, const struct error *why);
 
-    /* NULL: it borrows, that is, it is finished with all bytes when push returns, so they may lie anywhere. Otherwise it
-     * has to keep them, and they have to lie in blocks of this reserve. Asked before each read: it can change. A block is
-     * filled from its beginning and without gaps before another is begun, so that what is kept lies in few pieces. */
+    /* NULL: it borrows, that is, it is finished with all bytes when push returns, so they may lie anywhere. Otherwise
+     * it has to keep them, and they have to lie in blocks of this reserve. Asked before each read: it can change. A
+     * block is filled from its beginning and without gaps before another is begun, so that what is kept lies in few
+     * pieces. */
     struct reserve *(*keeps)(struct sink *sink);
 };
 

@@ -11,8 +11,8 @@ struct meter {
     struct task too_large;
 };
 
-/* Puts the meter between `above` and `below`. More than `most` bytes: done(failed, FILE_TOO_LARGE), and what is below is
- * aborted. The meter lives in memory of the caller until the flow has ended. */
+/* Puts the meter between `above` and `below`. More than `most` bytes: done(failed, FILE_TOO_LARGE), and what is below
+ * is aborted. The meter lives in memory of the caller until the flow has ended. */
 void meter_open(struct meter *meter, struct loop *loop, uint64_t most, struct source *above, struct sink *below);
 
 /* The sink to push into. */

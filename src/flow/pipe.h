@@ -30,8 +30,8 @@ struct pipe {
     enum pipe_state state;
 };
 
-/* Opens the pipe into `sink`, which has granted `credit` already. `most`: the largest size; `kinds`: digests to take. False
- * when memory is short; the sink is the caller's then. */
+/* Opens the pipe into `sink`, which has granted `credit` already. `most`: the largest size; `kinds`: digests to take.
+ * False when memory is short; the sink is the caller's then. */
 bool pipe_open(struct pipe *pipe, struct loop *loop, uint64_t most, unsigned kinds, struct sink *sink, size_t credit,
                struct pipe_user *user);
 

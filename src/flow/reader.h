@@ -16,9 +16,9 @@ struct reader_user {
 enum { READER_WAITS = -0x10000 };
 
 struct reader_ops {
-    /* Sends up to `length` bytes from `offset` on: how many, -EAGAIN when the socket takes no more now, READER_WAITS when
-     * the store has to fetch first (user->ready follows), another negative errno when it is over; 0 when the object has
-     * become shorter. */
+    /* Sends up to `length` bytes from `offset` on: how many, -EAGAIN when the socket takes no more now, READER_WAITS
+     * when the store has to fetch first (user->ready follows), another negative errno when it is over; 0 when the
+     * object has become shorter. */
     long (*send)(struct reader *reader, struct socket *socket, uint64_t offset, size_t length);
 
     void (*close)(struct reader *reader); /* gone for the caller at once */

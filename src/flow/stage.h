@@ -1,7 +1,8 @@
 /* What a stage between a source and a sink is made of: it is a sink for what is above and a source for what is below.
  *
- * A stage that has no say in one of the calls uses the function of this file for it, which passes the call on. Once what is
- * below has ended (below is NULL), bytes are dropped and nothing is passed on: the source has heard, or will hear. */
+ * A stage that has no say in one of the calls uses the function of this file for it, which passes the call on. Once
+ * what is below has ended (below is NULL), bytes are dropped and nothing is passed on: the source has heard, or will
+ * hear. */
 #pragma once
 
 #include "flow/flow.h"

@@ -1,11 +1,11 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
  * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
- * file_publish.c makes it visible and removes it, file_folders.c the folders that it lies in; file_object.c keeps what belongs
- * to an object beside its bytes; file_reader.c gives objects back; file_calls.c answers what has one answer.
+ * file_publish.c makes it visible and removes it, file_folders.c the folders that it lies in; file_object.c keeps what
+ * belongs to an object beside its bytes; file_reader.c gives objects back; file_calls.c answers what has one answer.
  *
- * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds what
- * needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
+ * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds
+ * what needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
 #pragma once
 
 #include <stdatomic.h>
@@ -57,8 +57,8 @@ enum file_place {
     PLACE_SYNC    /* on a thread; takes long on a healthy disk too, and so says nothing */
 };
 
-/* Runs `step`: here, when the store's filesystem is quick and was so lately (true: it has run, `then` is not called), or on a
- * thread, after which `then` is called on the loop (false). */
+/* Runs `step`: here, when the store's filesystem is quick and was so lately (true: it has run, `then` is not called),
+ * or on a thread, after which `then` is called on the loop (false). */
 bool file_call_run(struct file_call *call, void (*step)(struct file_call *), void (*then)(struct file_call *),
                    enum file_place place);
 
@@ -106,8 +106,8 @@ bool file_key_error(struct error *error, int result);
 
 /* ---- file_folders.c ---- */
 
-/* The folder that `key` lies in, and the key's name there. `makes`: missing folders are made, and in durable mode the power
- * can't take any of those on the way any more. To be closed by file_close_parent; or -errno. */
+/* The folder that `key` lies in, and the key's name there. `makes`: missing folders are made, and in durable mode the
+ * power can't take any of those on the way any more. To be closed by file_close_parent; or -errno. */
 int file_open_parent(struct file_store *store, const char *key, bool makes, const char **name_out);
 void file_close_parent(struct file_store *store, int *folder);
 
@@ -128,9 +128,9 @@ int file_object_look(struct file_store *store, int file, struct object_status *s
 /* Blocking: forgets the record of an object that is gone, if it had one in the meta folder, and its note. */
 void file_object_forget(struct file_store *store, uint64_t inode);
 
-/* A note in the staging folder says that the record of this file may be nobody's: the file has no name yet, or is losing it.
- * Whoever sweeps after a kill or a loss of power then looks whether the file is under its key. Blocking; 0 or -errno. Nothing
- * is written where no object has a record in the meta folder. */
+/* A note in the staging folder says that the record of this file may be nobody's: the file has no name yet, or is
+ * losing it. Whoever sweeps after a kill or a loss of power then looks whether the file is under its key. Blocking; 0
+ * or -errno. Nothing is written where no object has a record in the meta folder. */
 int file_object_note(struct file_store *store, const char *key, const struct file_status *file);
 void file_object_forget_note(struct file_store *store, uint64_t inode); /* the record is its object's again */
 

@@ -1,9 +1,10 @@
-/* The folders on the way to an object: opened, made, made durable, and removed when they are empty. Everything may block.
+/* The folders on the way to an object: opened, made, made durable, and removed when they are empty. Everything may
+ * block.
  *
- * In durable mode an object is as durable as the names of all folders above it. Who finds a folder can't see whether its name
- * is on the disk: whoever made it (another upload, another penstock, one that was killed) may not have come to syncing it, or
- * have failed to. So a folder counts as lost until this process has synced the one above it; which ones it has is remembered
- * by their inodes. */
+ * In durable mode an object is as durable as the names of all folders above it. Who finds a folder can't see whether
+ * its name is on the disk: whoever made it (another upload, another penstock, one that was killed) may not have come to
+ * syncing it, or have failed to. So a folder counts as lost until this process has synced the one above it; which ones
+ * it has is remembered by their inodes. */
 #include <errno.h>
 #include <string.h>
 
@@ -28,8 +29,8 @@ static void forget_synced(struct file_store *store, uint64_t inode)
     atomic_compare_exchange_strong(place_of(store, inode), &inode, 0);
 }
 
-/* An inode is given again when nobody has its folder open any more. So who removes a folder forgets it, and who notes one
- * looks whether it was removed meanwhile, while both have it open. */
+/* An inode is given again when nobody has its folder open any more. So who removes a folder forgets it, and who notes
+ * one looks whether it was removed meanwhile, while both have it open. */
 static int sync_name(struct file_store *store, int parent, int folder, bool is_new)
 {
     struct file_status status;

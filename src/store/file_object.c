@@ -1,8 +1,8 @@
 /* What belongs to an object beside its bytes: version, digests, content type and coding.
  *
  * It is kept in one extended attribute of the file, as lines of text under a format number; where the filesystem has no
- * attributes or no room for this one, in a file of the meta folder that is named by the inode and also says which size and
- * time of modification it is for, so that a later file with the same inode is not mistaken for this one. */
+ * attributes or no room for this one, in a file of the meta folder that is named by the inode and also says which size
+ * and time of modification it is for, so that a later file with the same inode is not mistaken for this one. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -204,8 +204,8 @@ static int keep_in_meta(struct file_object *object, char *record, size_t used, s
     return store->terms.is_durable ? folder_sync(store->meta) : 0;
 }
 
-/* No room in the inode or its attribute block looks like a full disk (ENOSPC); when the disk is full, the other way will
- * find that out too. */
+/* No room in the inode or its attribute block looks like a full disk (ENOSPC); when the disk is full, the other way
+ * will find that out too. */
 static bool lacks_attributes(int result)
 {
     return result == -EOPNOTSUPP || result == -ENOSPC || result == -E2BIG || result == -ERANGE || result == -EPERM;

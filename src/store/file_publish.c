@@ -215,7 +215,8 @@ static int replace(struct file_object *object, int folder, const char *name)
     return 0;
 }
 
-/* It is visible from now on, whatever follows. What was replaced loses its record only when the power can't bring it back. */
+/* It is visible from now on, whatever follows. What was replaced loses its record only when the power can't bring it
+ * back. */
 static int settle(struct file_object *object, int folder)
 {
     struct file_store *store = object->store;

@@ -1,8 +1,9 @@
 /* One upload into the local store.
  *
- * While the disk is quick its bytes are written as they are pushed, from wherever they lie (it borrows). When it is slow,
- * they lie in blocks (it keeps) and are written on a thread, one write at a time, in order. What may block is one file_call
- * at a time; when the upload is aborted meanwhile the sink lives on as the store's own until that call is back. */
+ * While the disk is quick its bytes are written as they are pushed, from wherever they lie (it borrows). When it is
+ * slow, they lie in blocks (it keeps) and are written on a thread, one write at a time, in order. What may block is one
+ * file_call at a time; when the upload is aborted meanwhile the sink lives on as the store's own until that call is
+ * back. */
 #include "store/file_sink.h"
 
 #include <assert.h>

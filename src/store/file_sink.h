@@ -1,5 +1,5 @@
-/* One upload into the local store, as its files share it: file_sink.c takes the bytes, file_write_back.c keeps them close behind
- * on the disk, file_stage.c makes an object of them. */
+/* One upload into the local store, as its files share it: file_sink.c takes the bytes, file_write_back.c keeps them
+ * close behind on the disk, file_stage.c makes an object of them. */
 #pragma once
 
 #include "core/handles.h"
@@ -99,7 +99,8 @@ void file_sink_pass_turn(struct file_sink *file);
 
 /* ---- file_write_back.c ---- */
 
-/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not busy. */
+/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not
+ * busy. */
 void write_back_go_on(struct file_sink *file);
 
 /* `bytes` have been written: how many of them are credit again at once. The others are owed, and follow by grant. */

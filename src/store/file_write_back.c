@@ -1,9 +1,9 @@
 /* How far an upload may be ahead of the disk.
  *
- * Left alone the kernel lets dirty pages grow to a fifth of the memory. Then it slows down whoever writes, on every disk, and
- * the sync at the end of a large upload takes as long as the disk needs for them all. In durable mode an upload is only as
- * fast as the disk in any case: so its pages are sent there as they come, on a thread, and when too many are on their way
- * no more bytes are asked for. Without durable mode, and in memory, the kernel knows best. */
+ * Left alone the kernel lets dirty pages grow to a fifth of the memory. Then it slows down whoever writes, on every
+ * disk, and the sync at the end of a large upload takes as long as the disk needs for them all. In durable mode an
+ * upload is only as fast as the disk in any case: so its pages are sent there as they come, on a thread, and when too
+ * many are on their way no more bytes are asked for. Without durable mode, and in memory, the kernel knows best. */
 #include "store/file_sink.h"
 
 enum {

@@ -1,11 +1,11 @@
 /* The contract of stores: where objects go and come from. One driver a file; all have the shape of this table.
  *
- * What may take long has a call, a small struct of the caller's: the function returns true when the answer is in the call
- * already, and false when `done` will come, on the same loop. A call that was begun can be forgotten (`forget`): done does
- * not come, and what it would have given is closed by the store.
+ * What may take long has a call, a small struct of the caller's: the function returns true when the answer is in the
+ * call already, and false when `done` will come, on the same loop. A call that was begun can be forgotten (`forget`):
+ * done does not come, and what it would have given is closed by the store.
  *
- * A store that can't stream would leave `upload_stream` out, and the caller would fall back to a bounded buffer; both stores
- * of this version stream. */
+ * A store that can't stream would leave `upload_stream` out, and the caller would fall back to a bounded buffer; both
+ * stores of this version stream. */
 #pragma once
 
 #include "base/conditions.h"
@@ -50,8 +50,8 @@ struct store_ops {
     size_t size; /* of this table, so that it can grow */
     const char *name;
 
-    /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)). False: an
-     * error, found at once. The sink's source is set by who takes it, before anything else happens. */
+    /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)).
+     * False: an error, found at once. The sink's source is set by who takes it, before anything else happens. */
     bool (*upload_stream)(struct store *store, struct loop *loop, const struct object_meta *meta,
                           struct sink **sink_out, size_t *credit_out, struct error *error);
 

@@ -1,4 +1,5 @@
-/* The local store when the disk fails, the process is killed or the power goes: what was told is so, and nothing is left. */
+/* The local store when the disk fails, the process is killed or the power goes: what was told is so, and nothing is
+ * left. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +12,8 @@
 
 enum deed { DEED_PUT, DEED_REPLACE, DEED_REMOVE, DEED_LOOK, DEED_PROBE, DEEDS };
 
-/* Told of an error or not, what is there is the old object or the new one, whole and with its record, or (removed) none; and
- * when the disk works again, so does the store. */
+/* Told of an error or not, what is there is the old object or the new one, whole and with its record, or (removed)
+ * none; and when the disk works again, so does the store. */
 static void after_a_fault(enum deed deed, const struct put *old, const struct put *new, enum error_code code)
 {
     bool was_there = deed != DEED_PUT;
@@ -164,8 +165,8 @@ static void what_was_told_survives_the_loss_of_power(void **state)
     end_at_any_event(machine_crash, true);
 }
 
-/* Uploads that begin at the same time make the same folders, and the power may go while the thread of one is held up anywhere
- * in its work. */
+/* Uploads that begin at the same time make the same folders, and the power may go while the thread of one is held up
+ * anywhere in its work. */
 static struct {
     uint64_t events; /* until then */
     bool was_told[STAND_PUTS];
@@ -230,7 +231,8 @@ static void what_was_told_survives_in_folders_that_others_did_not_sync(void **st
     }
 }
 
-/* An inode is given again: what a dead process noted of a file that is long gone says nothing of the one that has it now. */
+/* An inode is given again: what a dead process noted of a file that is long gone says nothing of the one that has it
+ * now. */
 static void an_old_note_does_not_hurt_the_next_file_of_its_inode(void **state)
 {
     static const char *const notes[] = {"state 1 1\na/key", "state 1 1\nother", "state 1 1", "", "\n", "nonsense"};

@@ -1,4 +1,5 @@
-/* A local store by itself on the simulated machine, in the folder /data: who puts into it, who asks, and what is there then.
+/* A local store by itself on the simulated machine, in the folder /data: who puts into it, who asks, and what is there
+ * then.
  *
  * Everything here fails the test that calls it when it is not as it has to be. */
 #pragma once

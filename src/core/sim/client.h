@@ -1,6 +1,7 @@
 /* A connection: what lies between its two ends, seen from the client's.
  *
- * Two ways, up to the server and down to the client. What one end has sent moves to the other by steps of the machine. */
+ * Two ways, up to the server and down to the client. What one end has sent moves to the other by steps of the
+ * machine. */
 #pragma once
 
 #include "core/sim/actor.h"

@@ -1,8 +1,8 @@
 /* The simulated disk: a tree in memory, of which every part is known in two states: as programs see it now, and as it
  * would be found if the power went.
  *
- * disk.c keeps inodes and paths, content.c what is in a file, journal.c which changes of names are durable, crash.c chooses
- * what is left; descriptor.c, file.c and folder.c are the face, look.c is for tests. */
+ * disk.c keeps inodes and paths, content.c what is in a file, journal.c which changes of names are durable, crash.c
+ * chooses what is left; descriptor.c, file.c and folder.c are the face, look.c is for tests. */
 #pragma once
 
 #include "core/sim/actor.h"

@@ -1,7 +1,8 @@
 /* Changes of names that are not durable yet.
  *
- * Nothing says in which order they reach the platter, with three exceptions: changes of one name keep their order, a rename
- * is one change, and a folder goes only after what was changed in it. Syncing a folder makes all of its changes durable. */
+ * Nothing says in which order they reach the platter, with three exceptions: changes of one name keep their order, a
+ * rename is one change, and a folder goes only after what was changed in it. Syncing a folder makes all of its changes
+ * durable. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -24,7 +24,8 @@
 
 enum { TASKS_A_ROUND = 4096, LATE_MS_MOST = 100, SPOILT = 0xdb };
 
-/* Of the block, its front, where whatever was read begins, and its end: to spoil all of it took most of a test's time. */
+/* Of the block, its front, where whatever was read begins, and its end: to spoil all of it took most of a test's
+ * time. */
 enum { SPOILT_FRONT = 16 * 1024, SPOILT_END = 1024 };
 
 static struct loop *loops;

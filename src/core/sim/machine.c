@@ -181,7 +181,8 @@ static void run(struct actor *actor)
         machine.check(machine.check_owner);
 }
 
-/* Moves the clock to where somebody can act; false when nobody can before `until_us` (0: before a timer has to come). */
+/* Moves the clock to where somebody can act; false when nobody can before `until_us` (0: before a timer has to
+ * come). */
 static bool wait_for(const struct later *later, uint64_t until_us)
 {
     uint64_t next_us = later->any_us < later->timer_us ? later->any_us : later->timer_us;

@@ -1,7 +1,7 @@
 /* The simulated machine: loops, sockets, files, threads, clock and randomness, run by one seed.
  *
- * What core's faces promise holds here too, and within that everything that may vary does: the order of events, the size of
- * reads and writes, when a thread is done, when something fails. The same seed gives the same run. */
+ * What core's faces promise holds here too, and within that everything that may vary does: the order of events, the
+ * size of reads and writes, when a thread is done, when something fails. The same seed gives the same run. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,9 +28,9 @@ struct machine_habits {
 
 void machine_start(uint64_t seed, const struct machine_habits *habits);
 
-/* Runs events on all loops until nothing is left to do or `most` events were run; the number of events that were run. The
- * clock moves on to the next timer when nothing else is left, up to `until_ms` of its own time (machine_now_ms; 0: to no
- * timer, and only to the end of slow jobs). A loop that was stopped takes no part any more. */
+/* Runs events on all loops until nothing is left to do or `most` events were run; the number of events that were run.
+ * The clock moves on to the next timer when nothing else is left, up to `until_ms` of its own time (machine_now_ms; 0:
+ * to no timer, and only to the end of slow jobs). A loop that was stopped takes no part any more. */
 uint64_t machine_run(uint64_t most, uint64_t until_ms);
 
 /* Called after every event and what loop_soon was asked for in it: where invariants are looked at. */
@@ -41,25 +41,27 @@ void machine_pass(uint64_t milliseconds); /* moves the clock */
 uint64_t machine_random(uint64_t below);  /* from the seed */
 uint64_t machine_trace(void);             /* a hash of all that has happened: the same seed, the same trace */
 
-/* The n-th call on the file face from now on fails with this (1: the next); 0 ends that. Returns how many there were since
- * the last call. Calls that give no result (closing, warming) are not counted. */
+/* The n-th call on the file face from now on fails with this (1: the next); 0 ends that. Returns how many there were
+ * since the last call. Calls that give no result (closing, warming) are not counted. */
 uint64_t machine_fail_file_call(uint64_t nth, int errno_value);
 
 /* Loses power: everything in files and folders that was not synced may be lost, as the seed decides (all, none, or some
  * pages; a link whose folder was not synced may or may not be there). What was open is closed, and connections are
  * reset. Between two events only; a machine_run in whose machine_watch it happens returns.
  *
- * The test begins anew on the same disk with machine_restart, which forgets loops, sockets and jobs. Until then calls on
- * files fail with EIO, so that what ran may be run to its end and closed in order; or it is left as it lies, and its memory
- * is the test's loss. */
+ * The test begins anew on the same disk with machine_restart, which forgets loops, sockets and jobs. Until then calls
+ * on files fail with EIO, so that what ran may be run to its end and closed in order; or it is left as it lies, and its
+ * memory is the test's loss. */
 void machine_crash(void);
 
-/* The same for a process that is killed: its descriptors and connections end, and files and folders stay as they are. */
+/* The same for a process that is killed: its descriptors and connections end, and files and folders stay as they
+ * are. */
 void machine_kill(void);
 void machine_restart(uint64_t seed, const struct machine_habits *habits);
 
-/* Ends everything and frees it, clients too. What is still open (descriptors, sockets, listeners, pools, loops) is counted,
- * told on standard error and returned: 0 is right. Tasks and timers that were asked for must still lie in memory. */
+/* Ends everything and frees it, clients too. What is still open (descriptors, sockets, listeners, pools, loops) is
+ * counted, told on standard error and returned: 0 is right. Tasks and timers that were asked for must still lie in
+ * memory. */
 unsigned machine_stop(void);
 
 unsigned machine_open_files(void);   /* descriptors of files and folders */
