@@ -258,9 +258,7 @@ static void file_store_close(struct store *opened)
     account_free(ACCOUNT_STORE, &store, sizeof *store);
 }
 
-static const struct store_ops ops = {.size = sizeof ops,
-                                     .name = "file",
-                                     .upload_stream = file_upload_stream,
+static const struct store_ops ops = {.upload_stream = file_upload_stream,
                                      .floor = file_floor,
                                      .read = file_read_object,
                                      .remove = file_remove_call,

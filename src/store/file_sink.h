@@ -99,10 +99,6 @@ void file_sink_pass_turn(struct file_sink *file);
 
 /* ---- file_write_back.c ---- */
 
-/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not
- * busy. */
-void write_back_go_on(struct file_sink *file);
-
 /* `bytes` have been written: how many of them are credit again at once. The others are owed, and follow by grant. */
 size_t write_back_credit(struct file_sink *file, size_t bytes);
 

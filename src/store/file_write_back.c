@@ -45,6 +45,8 @@ static void fail(struct file_sink *file)
     file_sink_tell(file);
 }
 
+static void go_on(struct file_sink *file);
+
 static void sent_off(struct file_call *call)
 {
     struct write_back *back = container_of(call, struct write_back, call);
@@ -59,7 +61,7 @@ static void sent_off(struct file_call *call)
     } else if (file->state == SINK_STAGING) {
         file_stage_begin(file);
     } else if (file->state == SINK_OPEN) {
-        write_back_go_on(file);
+        go_on(file);
         size_t owed = write_back_owed(file);
         if (owed > 0)
             file->sink.source->ops->grant(file->sink.source, owed);
@@ -73,7 +75,8 @@ static void count(struct write_back *back, struct file_store *store)
     back->is_counted = true;
 }
 
-void write_back_go_on(struct file_sink *file)
+/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not busy. */
+static void go_on(struct file_sink *file)
 {
     struct write_back *back = &file->write_back;
     struct file_store *store = file->call.store;
@@ -91,7 +94,7 @@ void write_back_go_on(struct file_sink *file)
 
 size_t write_back_credit(struct file_sink *file, size_t bytes)
 {
-    write_back_go_on(file);
+    go_on(file);
     if (!file->write_back.call.is_busy || !is_too_far(file))
         return bytes;
     file->write_back.owed += bytes;

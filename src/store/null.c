@@ -142,9 +142,7 @@ static void null_close(struct store *store)
     account_free(ACCOUNT_STORE, &store, sizeof *store);
 }
 
-static const struct store_ops ops = {.size = sizeof ops,
-                                     .name = "null",
-                                     .upload_stream = null_upload_stream,
+static const struct store_ops ops = {.upload_stream = null_upload_stream,
                                      .floor = null_floor,
                                      .read = null_read,
                                      .remove = null_remove,

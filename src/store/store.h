@@ -47,9 +47,6 @@ struct store_call {
 };
 
 struct store_ops {
-    size_t size; /* of this table, so that it can grow */
-    const char *name;
-
     /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)).
      * False: an error, found at once. The sink's source is set by who takes it, before anything else happens. */
     bool (*upload_stream)(struct store *store, struct loop *loop, const struct object_meta *meta,

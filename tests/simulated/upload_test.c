@@ -78,8 +78,7 @@ static size_t watched_floor(struct store *store, const struct object_meta *meta)
     return run.store != NULL ? run.store->ops->floor(run.store, meta) : 1000;
 }
 
-static const struct store_ops watched_ops = {
-    .size = sizeof watched_ops, .name = "watched", .upload_stream = watched_stream, .floor = watched_floor};
+static const struct store_ops watched_ops = {.upload_stream = watched_stream, .floor = watched_floor};
 
 /* ---- who uploads ---- */
 
