@@ -43,7 +43,9 @@ void reserve_close(struct reserve **reserve); /* all blocks must be home */
  * goes to the next in line. Without it the line would stand still behind one who was told and took nothing. */
 void reserve_pass_on(struct reserve *reserve);
 
-/* A block with one hold, or NULL: then `waiter` is run (by loop_soon) when one is free, first come first served. */
+/* A block with one hold, or NULL: then `waiter` is run (by loop_soon) when one may be free. Who waits is told in the
+ * order in which they came; but somebody who did not wait may ask before the one who was told does, and have the block:
+ * then that one waits again, as the last. */
 struct block *block_take(struct reserve *reserve, struct block_waiter *waiter);
 void block_forget(struct reserve *reserve, struct block_waiter *waiter); /* no longer waits; fine when it does not */
 
