@@ -162,27 +162,25 @@ static void timer_rang(struct timer *timer)
     }
 }
 
-bool conn_has_whole_body(struct conn *conn)
+/* All of the body lies here or in the kernel already, or may do so. */
+static bool has_whole_body(struct conn *conn)
 {
     uint64_t left = h1_body_left(conn->h1);
     uint64_t here = conn->pending_end - conn->pending_at + socket_pending(conn->socket);
     return conn->is_body_whole || left == UINT64_MAX || left <= here;
 }
 
-/* The client has sent its last byte, or is gone; nothing is being read now. One that only closed its side may still be
- * waiting for the answer to what it has sent. */
+/* The client has sent its last byte, or is gone; nothing is being read now. One that only closed its side still reads: it is
+ * answered when what is here is all there was to come, and at once when more should have come. */
 static void hung_up(struct conn *conn)
 {
     uint8_t byte;
     long got = socket_peek(conn->socket, &byte, 1);
     bool is_reset = got < 0 && got != -EAGAIN;
-    if (!is_reset && conn_has_whole_body(conn)) {
+    if (!is_reset && has_whole_body(conn))
         watch_for(conn, 0);
-        return;
-    }
-    struct error why;
-    error_set(&why, ERROR_CLIENT_GONE, "The client went away.");
-    conn_close(conn, &why);
+    else
+        conn_read_ended(conn, is_reset ? got : 0);
 }
 
 /* The rest of `100 Continue`; what is watched besides stays so. */

@@ -99,7 +99,3 @@ const struct http_terms *conn_terms(const struct conn *conn);
 /* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when the
  * authority is longer than fits. */
 bool conn_base_url(struct conn *conn, const struct request *request, char *out);
-
-/* True while all of the body that the client has sent, or will send, lies here or in the kernel already: a client that has
- * closed its side may still be waiting for an answer. */
-bool conn_has_whole_body(struct conn *conn);

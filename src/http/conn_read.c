@@ -182,7 +182,7 @@ void conn_watch(struct conn *conn)
 
 /* ---- bodies ---- */
 
-static void read_failed(struct conn *conn, long result)
+void conn_read_ended(struct conn *conn, long result)
 {
     struct error why;
     if (result == 0 && conn->state == CONN_BODY) {
@@ -215,7 +215,7 @@ void conn_read_body(struct conn *conn)
         return;
     }
     if (got <= 0) {
-        read_failed(conn, got);
+        conn_read_ended(conn, got);
         return;
     }
     conn_touch(conn);
@@ -249,7 +249,7 @@ static void read_head_shortly(struct conn *conn)
     if (got == -EAGAIN)
         return;
     if (got <= 0) {
-        read_failed(conn, got);
+        conn_read_ended(conn, got);
         return;
     }
     size_t used;
@@ -280,7 +280,7 @@ void conn_read_head(struct conn *conn)
     if (got == -EAGAIN)
         return;
     if (got <= 0) {
-        read_failed(conn, got);
+        conn_read_ended(conn, got);
         return;
     }
     size_t left = feed(conn, block, (size_t)got);

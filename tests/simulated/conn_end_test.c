@@ -326,6 +326,11 @@ static void whoever_ends_too_early_is_told_so(void **state)
         {PUT("a", CHUNKED, "1\r\nx\r\n"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         {PUT("a?room=2", CHUNKED, "9\r\nhello"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         {PUT("a", EXPECT LENGTH(5), ""), "100; 400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
+        /* so is whoever does while nothing is read: a file is still being opened, or memory waited for */
+        {PUT("a?pause=100", LENGTH(5), "hell"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
+        {PUT("a?pause=100", LENGTH(100), ""), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
+        {PUT("a?pause=100", EXPECT LENGTH(5), ""), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
+        {PUT("a?pause=100", CHUNKED, "5\r\nhel"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         /* these only have nothing more to say */
         {PUT("a", LENGTH(5), "hello"), "200 'a hello'; closed", ERROR_NONE},
         {PUT("a?later=100", LENGTH(5), "hello"), "200 'a hello'; closed", ERROR_NONE},

@@ -271,10 +271,10 @@ static void without_room_nothing_is_read(void **state)
         assert_true(account_used(ACCOUNT_CONNECTION) + account_used(ACCOUNT_REQUEST) < 4096);
         run_for(700); /* a first grant, and no second yet */
         assert_int_equal(site.scripts->came, 1000);
-        client_reset(client);
+        client_reset(client); /* which is only seen behind what came before it */
         run_for(100);
         assert_int_equal(site.gone, 1);
-        assert_int_equal(site.gone_why, ERROR_CLIENT_GONE);
+        assert_true(site.gone_why == ERROR_CLIENT_GONE || site.gone_why == ERROR_INCOMPLETE_BODY);
         close_site(&site);
     }
 }

@@ -395,6 +395,34 @@ static void a_client_that_is_being_handed_over_is_waited_for(void **state)
     }
 }
 
+/* A client that closes its side and still reads, while its file is being opened or waited for. */
+static void who_ends_early_while_a_file_is_opened_is_told_so(void **state)
+{
+    for_seeds(SEEDS(60))
+    {
+        struct road road;
+        struct text text = {0};
+        struct body body = {1, 100 + chance(200000)};
+        struct machine_habits habits = habits_of(seed | 2);
+        habits.slow_job = 900;
+        machine_start(seed, &habits);
+        road_open(&road, NULL);
+        text_put(&text, "a", &body, "");
+        text.length -= 1 + chance(body.size);
+        struct client *client = road_send(&text);
+        machine_run(chance(60), 0);
+        client_shut(client);
+        road_run();
+        assert_int_equal(road_status(client), 400);
+        struct span told = road_received(client);
+        assert_non_null(memmem(told.at, told.length, "\"incomplete_body\"", 17));
+        road_check_idle(&road);
+        assert_int_equal(road_objects(), 0);
+        road_close(&road);
+        text_free(&text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +434,7 @@ int main(void)
         seeded_test(uploads_that_do_not_finish_are_aborted),
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
         seeded_test(a_client_that_is_being_handed_over_is_waited_for),
+        seeded_test(who_ends_early_while_a_file_is_opened_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
