@@ -5,6 +5,7 @@
 void answer_begin(struct answer *answer, int status)
 {
     answer->status = status;
+    answer->code = ERROR_NONE;
     answer->used = 0;
     answer->has_length = false;
     answer->body = span_of("");
@@ -64,6 +65,7 @@ void answer_problem(struct answer *answer, const struct error *error)
     struct json json;
     char type[64];
     answer_begin(answer, error_status(error->code));
+    answer->code = error->code;
     snprintf(type, sizeof type, "urn:penstock:error:%s", error_word(error->code));
     if (answer->status == 503)
         answer_field(answer, "Retry-After", span_of("5"));

@@ -10,6 +10,7 @@ enum { ANSWER_FIELDS_MAX = 8 * 1024, ANSWER_BODY_MAX = 12 * 1024 };
 
 struct answer {
     int status;
+    enum error_code code; /* of a problem, for the log */
     size_t used;
     char fields[ANSWER_FIELDS_MAX]; /* each with its line end */
     bool has_length;                /* Content-Length is among them, or the status has none */

@@ -1,5 +1,5 @@
 /* A connection's life: how it begins, what it waits for and how long, how it ends. conn_read.c reads, conn_request.c leads from
- * one request to the next, conn_send.c answers, conn_window.c bounds what the kernel holds. */
+ * one request to the next, conn_send.c answers, conn_note.c logs, conn_window.c bounds what the kernel holds. */
 #include <assert.h>
 #include <errno.h>
 
@@ -251,6 +251,7 @@ void conn_tell_gone(struct conn *conn, const struct error *why)
 
 void conn_close(struct conn *conn, const struct error *why)
 {
+    conn_log(conn, why);
     socket_close(&conn->socket);
     conn_tell_gone(conn, why);
     leave(conn);
@@ -258,6 +259,7 @@ void conn_close(struct conn *conn, const struct error *why)
 
 void conn_reset(struct conn *conn, const struct error *why)
 {
+    conn_log(conn, why);
     socket_reset(&conn->socket);
     conn_tell_gone(conn, why);
     leave(conn);
@@ -296,11 +298,6 @@ const struct handle *conn_handle(const struct conn *conn)
 const struct http_terms *conn_terms(const struct conn *conn)
 {
     return conn->terms;
-}
-
-const char *conn_request_id(const struct conn *conn)
-{
-    return conn->note != NULL ? conn->note->text : "-";
 }
 
 bool conn_base_url(struct conn *conn, const struct request *request, char *out)

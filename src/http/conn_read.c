@@ -79,6 +79,7 @@ static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, s
         conn_begin_request(conn);
         return true;
     case H1_BODY:
+        conn_note_received(conn, body.length);
         if (conn->exchange != NULL)
             conn->exchange->ops->body(conn->exchange, (const uint8_t *)body.at, body.length);
         return true;

@@ -1,77 +1,10 @@
 /* From one request of a connection to the next. */
 #include <assert.h>
-#include <string.h>
 
-#include "base/base64.h"
 #include "core/account.h"
-#include "core/random.h"
 #include "http/conn_state.h"
 
-enum { REQUEST_ID_MAX = 128, NOTED_PATH_MAX = 256 };
-
 /* ---- beginning a request ---- */
-
-static bool is_request_id(struct span id)
-{
-    for (size_t i = 0; i < id.length; i++) {
-        char c = id.at[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-              c == '-'))
-            return false;
-    }
-    return id.length >= 1 && id.length <= REQUEST_ID_MAX;
-}
-
-/* Unique by a random beginning for each loop and a number. */
-static struct span make_id(struct http *http, char out[33])
-{
-    uint8_t bytes[10];
-    if (http->ids.number++ == 0)
-        random_bytes(http->ids.random, sizeof http->ids.random);
-    memcpy(bytes, http->ids.random, 6);
-    for (int i = 0; i < 4; i++)
-        bytes[6 + i] = (uint8_t)(http->ids.number >> (24 - 8 * i));
-    hex_encode(bytes, sizeof bytes, out);
-    return span_from(out, 2 * sizeof bytes);
-}
-
-static size_t note_size(const struct note *note)
-{
-    return sizeof *note + note->id_length + 1u + note->path_length + 1u;
-}
-
-void conn_forget_note(struct conn *conn)
-{
-    if (conn->note != NULL)
-        account_free(ACCOUNT_REQUEST, &conn->note, note_size(conn->note));
-}
-
-/* `request` is NULL for what could not be read; false when memory is short. */
-static bool take_note(struct conn *conn, const struct request *request)
-{
-    char made[33];
-    struct span id = {NULL, 0}, path = {"", 0};
-    if (request != NULL) {
-        request_find(request, "x-request-id", &id);
-        path = request->target.path;
-        if (path.length > NOTED_PATH_MAX)
-            path.length = NOTED_PATH_MAX;
-    }
-    if (!is_request_id(id))
-        id = make_id(conn->http, made);
-    conn_forget_note(conn);
-    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length + 1);
-    if (note == NULL)
-        return false;
-    note->method = request != NULL ? request->method_name.at : "-";
-    note->began_ms = loop_now_ms(conn->http->loop);
-    note->id_length = (uint16_t)id.length;
-    note->path_length = (uint16_t)path.length;
-    memcpy(note->text, id.at, id.length);
-    memcpy(note->text + id.length + 1, path.at, path.length);
-    conn->note = note;
-    return true;
-}
 
 void conn_begin_request(struct conn *conn)
 {
@@ -87,7 +20,7 @@ void conn_begin_request(struct conn *conn)
     conn->is_answered = false;
     handle_open(conn->http->loop, &conn->request_handle, HANDLE_REQUEST, &conn->handle);
     conn_set_state(conn, CONN_BODY);
-    if (!take_note(conn, &request)) {
+    if (!conn_take_note(conn, &request)) {
         struct error why;
         error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
         conn_refuse(conn, &why);
@@ -111,7 +44,7 @@ void conn_refuse(struct conn *conn, const struct error *why)
     conn_forget_head_wait(conn);
     conn->keeps_alive = false;
     if (conn->note == NULL)
-        take_note(conn, NULL);
+        conn_take_note(conn, NULL);
     if (!conn->is_answered)
         conn_answer_error(conn, &kept);
 }
@@ -127,13 +60,14 @@ static bool can_pass_over(struct conn *conn)
 
 static void pass_over(struct conn *conn)
 {
-    struct span body;
+    struct span body = {NULL, 0};
     size_t used = 0;
     enum h1_event event;
     do {
         const uint8_t *bytes = conn->pending != NULL ? conn->pending + conn->pending_at : (const uint8_t *)"";
         event = h1_parse(conn->h1, conn->http->head, bytes, conn->pending_end - conn->pending_at, &used, &body);
         conn->pending_at += (uint32_t)used;
+        conn_note_received(conn, body.length);
     } while (event == H1_BODY);
     conn->is_body_whole = event == H1_END;
     if (conn->pending_at == conn->pending_end)
@@ -145,6 +79,7 @@ void conn_next(struct conn *conn)
     if (!conn->is_body_whole && conn->keeps_alive && can_pass_over(conn))
         pass_over(conn);
     handle_close(conn->http->loop, &conn->request_handle);
+    conn_log(conn, NULL);
     conn_forget_note(conn);
     conn->is_begun = conn->is_answered = conn->is_head_method = false;
     if (!conn->is_body_whole || !conn->keeps_alive || conn->http->is_draining) {

@@ -1,33 +1,13 @@
 /* A connection's way out: answers, and how it ends. */
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/httptime.h"
 #include "core/account.h"
-#include "core/log.h"
 #include "http/conn_state.h"
 
 enum { PARTS = 5, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
-
-/* ---- the log ---- */
-
-static void log_request(struct conn *conn)
-{
-    struct record record;
-    if (conn->note == NULL || !log_begin(&record, LOG_INFO, "request"))
-        return;
-    char peer[64];
-    socket_peer(conn->socket, peer);
-    log_text(&record, "id", span_of(conn->note->text));
-    log_text(&record, "client", span_of(peer));
-    log_text(&record, "method", span_of(conn->note->method));
-    log_text(&record, "path", span_from(conn->note->text + conn->note->id_length + 1, conn->note->path_length));
-    log_number(&record, "status", (uint64_t)conn->status);
-    log_number(&record, "ms", loop_now_ms(conn->http->loop) - conn->note->began_ms);
-    log_end(&record);
-}
 
 /* ---- sending ---- */
 
@@ -191,6 +171,7 @@ static void send_now(struct conn *conn, const struct iovec *parts)
     if (has_more)
         socket_cork(conn->socket, true);
     long sent = socket_write(conn->socket, parts, PARTS);
+    conn_note_sent(conn, sent > 0 ? (size_t)sent : 0);
     keep_rest(conn, parts, PARTS, sent > 0 ? (size_t)sent : 0);
     loop_soon(conn->http->loop, &conn->again); /* whoever answers must return first */
 }
@@ -200,7 +181,6 @@ void conn_answer(struct conn *conn, struct answer *answer)
     assert(!conn->is_answered);
     conn->is_answered = true;
     conn->exchange = NULL;
-    conn->status = answer->status;
     decide_on_keeping(conn);
     char front[FRONT_SIZE];
     size_t front_length = write_front(conn, answer, front);
@@ -210,9 +190,10 @@ void conn_answer(struct conn *conn, struct answer *answer)
                                  {answer->fields, answer->used},
                                  part_of(span_of("\r\n")),
                                  part_of(sends_body ? answer->body : span_of(""))};
+    size_t head_length = conn->continue_left + front_length + answer->used + 2;
     conn->continue_left = 0;
     take_reader(conn, answer);
-    log_request(conn);
+    conn_note_answer(conn, answer, head_length);
     conn_set_state(conn, CONN_SENDING);
     socket_watch(conn->socket, 0);
     if (conn->reader == NULL && keep_small(conn, parts))
@@ -237,9 +218,12 @@ static bool send_out(struct conn *conn)
         return false;
     }
     if (sent < 0) {
-        conn_close(conn, NULL);
+        struct error why;
+        error_set(&why, ERROR_CLIENT_GONE, "The client went away.");
+        conn_close(conn, &why);
         return false;
     }
+    conn_note_sent(conn, (size_t)sent);
     conn->since_ms = loop_now_ms(conn->http->loop);
     conn->out_at += (uint32_t)sent;
     if (conn->out_at < conn->out_end)
@@ -247,6 +231,17 @@ static bool send_out(struct conn *conn)
     account_free(ACCOUNT_REQUEST, &conn->out, conn->out_end);
     conn->out_at = conn->out_end = 0;
     return true;
+}
+
+/* The length is promised already: only a reset says that it is not kept. */
+static void object_failed(struct conn *conn, long result)
+{
+    struct error why;
+    if (result == -EPIPE || result == -ECONNRESET)
+        error_set(&why, ERROR_CLIENT_GONE, "The client went away.");
+    else
+        error_set(&why, ERROR_STORAGE_FAILED, "The object could not be read to its end.");
+    conn_reset(conn, &why);
 }
 
 /* One piece an event, so that a fast reader does not starve the others. */
@@ -263,10 +258,11 @@ static void send_object(struct conn *conn)
         socket_watch(conn->socket, SOCKET_WRITABLE);
     if (sent == -EAGAIN)
         return;
-    if (sent <= 0) { /* the length is promised already: only a reset says that it is not kept */
-        conn_reset(conn, NULL);
+    if (sent <= 0) {
+        object_failed(conn, sent);
         return;
     }
+    conn_note_sent(conn, (size_t)sent);
     conn->since_ms = loop_now_ms(conn->http->loop);
     conn->reader_at += (uint64_t)sent;
     conn->reader_left -= (uint64_t)sent;
@@ -295,8 +291,11 @@ void conn_send_some(struct conn *conn)
 void conn_go_on(struct task *task)
 {
     struct conn *conn = container_of(task, struct conn, again);
-    if (conn->is_broken)
-        conn_reset(conn, NULL);
-    else
+    struct error why;
+    if (!conn->is_broken) {
         conn_send_some(conn);
+        return;
+    }
+    error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for the rest of the answer.");
+    conn_reset(conn, &why);
 }

@@ -1,4 +1,5 @@
-/* What the files of a connection share: conn.c (its life), conn_read.c, conn_request.c, conn_send.c, conn_window.c. */
+/* What the files of a connection share: conn.c (its life), conn_read.c, conn_request.c, conn_send.c,
+ * conn_note.c, conn_window.c. */
 #pragma once
 
 #include "http/conn.h"
@@ -20,14 +21,6 @@ enum conn_window {
     WINDOW_TUNED  /* it is far away: the kernel decides again */
 };
 
-/* What is known of the request after its head: for answers and the log. */
-struct note {
-    const char *method; /* static */
-    uint64_t began_ms;
-    uint16_t id_length, path_length;
-    char text[]; /* id, zero, path, zero */
-};
-
 /* A ticket for the rest of a large head, while memory for heads is short. */
 struct head_wait {
     struct ticket ticket;
@@ -45,7 +38,7 @@ struct conn {
     struct task again; /* goes on when whoever answered has returned */
     struct h1 *h1;
     struct exchange *exchange;
-    struct note *note;
+    struct note *note;           /* of the request: conn_note.c */
     struct head_wait *head_wait; /* NULL, unless the rest of a large head needs a ticket */
     uint8_t *pending;            /* bytes that were read and not parsed yet: pending_at .. pending_end */
     char *out;                   /* of the answer, what the socket did not take: out_at .. out_end */
@@ -59,7 +52,6 @@ struct conn {
     uint32_t kernel_memory; /* as http_measure found it */
     uint32_t window_left;   /* bytes of a body until its window is looked at again */
     uint32_t unparsed;      /* bytes behind what is being parsed now: they will be pending */
-    int status;             /* of the answer, for the log */
     uint8_t state;
     uint8_t window;        /* enum conn_window */
     uint8_t continue_left; /* of `100 Continue`, what the socket did not take */
@@ -121,8 +113,6 @@ void conn_refuse(struct conn *conn, const struct error *why);
 /* The next request, when the answer to this one has been sent. */
 void conn_next(struct conn *conn);
 
-void conn_forget_note(struct conn *conn);
-
 /* ---- conn_send.c ---- */
 
 /* Sends what is left of `100 Continue`. */
@@ -133,6 +123,20 @@ void conn_send_some(struct conn *conn);
 
 /* The same; the `run` of conn->again. */
 void conn_go_on(struct task *task);
+
+/* ---- conn_note.c ---- */
+
+/* Notes what is known of a request (NULL: it could not be read) when it begins; false when memory is short. */
+bool conn_take_note(struct conn *conn, const struct request *request);
+void conn_forget_note(struct conn *conn);
+
+/* What has moved since: bytes of its body, its answer, bytes of that. Fine without a note. */
+void conn_note_received(struct conn *conn, size_t bytes);
+void conn_note_answer(struct conn *conn, const struct answer *answer, size_t head_length);
+void conn_note_sent(struct conn *conn, size_t bytes);
+
+/* The record of a request that is over. `why`: it ended before its answer was given or sent whole; else NULL. */
+void conn_log(struct conn *conn, const struct error *why);
 
 /* ---- conn_window.c ---- */
 

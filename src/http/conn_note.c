@@ -1,0 +1,157 @@
+/* What is known of a request for its answer and for the log: one record, when it is over. */
+#include <string.h>
+
+#include "base/base64.h"
+#include "core/account.h"
+#include "core/log.h"
+#include "core/random.h"
+#include "http/conn_state.h"
+
+enum { REQUEST_ID_MAX = 128, NOTED_PATH_MAX = 256, PEER_SIZE = 64 };
+
+struct note {
+    const char *method; /* static */
+    uint64_t began_ms;
+    uint64_t received, sent; /* of the body that came; of the answer, its head too */
+    uint32_t head_length;    /* of the answer */
+    int status;
+    enum error_code code; /* of the answer */
+    uint16_t id_length, path_length, peer_length;
+    char text[]; /* id, zero, path, peer */
+};
+
+/* ---- beginning ---- */
+
+static bool is_request_id(struct span id)
+{
+    for (size_t i = 0; i < id.length; i++) {
+        char c = id.at[i];
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+              c == '-'))
+            return false;
+    }
+    return id.length >= 1 && id.length <= REQUEST_ID_MAX;
+}
+
+/* Unique by a random beginning for each loop and a number. */
+static struct span make_id(struct http *http, char out[33])
+{
+    uint8_t bytes[10];
+    if (http->ids.number++ == 0)
+        random_bytes(http->ids.random, sizeof http->ids.random);
+    memcpy(bytes, http->ids.random, 6);
+    for (int i = 0; i < 4; i++)
+        bytes[6 + i] = (uint8_t)(http->ids.number >> (24 - 8 * i));
+    hex_encode(bytes, sizeof bytes, out);
+    return span_from(out, 2 * sizeof bytes);
+}
+
+static size_t note_size(const struct note *note)
+{
+    return sizeof *note + note->id_length + 1u + note->path_length + note->peer_length;
+}
+
+void conn_forget_note(struct conn *conn)
+{
+    if (conn->note != NULL)
+        account_free(ACCOUNT_REQUEST, &conn->note, note_size(conn->note));
+}
+
+static struct span id_of(struct conn *conn, const struct request *request, char made[33])
+{
+    struct span id = {NULL, 0};
+    if (request != NULL)
+        request_find(request, "x-request-id", &id);
+    return is_request_id(id) ? id : make_id(conn->http, made);
+}
+
+static struct span path_of(const struct request *request)
+{
+    if (request == NULL)
+        return span_of("");
+    struct span path = request->target.path;
+    return span_from(path.at, path.length < NOTED_PATH_MAX ? path.length : NOTED_PATH_MAX);
+}
+
+/* Asked for now: of a client that is gone it could not be known any more. */
+static struct span peer_of(struct conn *conn, char peer[PEER_SIZE])
+{
+    peer[0] = '\0';
+    if (log_wants(LOG_WARN))
+        socket_peer(conn->socket, peer);
+    return span_of(peer);
+}
+
+bool conn_take_note(struct conn *conn, const struct request *request)
+{
+    char made[33], peer_text[PEER_SIZE];
+    struct span id = id_of(conn, request, made), path = path_of(request), peer = peer_of(conn, peer_text);
+    conn_forget_note(conn);
+    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length + peer.length);
+    if (note == NULL)
+        return false;
+    note->method = request != NULL ? request->method_name.at : "-";
+    note->began_ms = loop_now_ms(conn->http->loop);
+    note->id_length = (uint16_t)id.length;
+    note->path_length = (uint16_t)path.length;
+    note->peer_length = (uint16_t)peer.length;
+    char *at = span_put(note->text, id);
+    *at++ = '\0';
+    span_put(span_put(at, path), peer);
+    conn->note = note;
+    return true;
+}
+
+const char *conn_request_id(const struct conn *conn)
+{
+    return conn->note != NULL ? conn->note->text : "-";
+}
+
+/* ---- going on ---- */
+
+void conn_note_received(struct conn *conn, size_t bytes)
+{
+    if (conn->note != NULL)
+        conn->note->received += bytes;
+}
+
+void conn_note_sent(struct conn *conn, size_t bytes)
+{
+    if (conn->note != NULL)
+        conn->note->sent += bytes;
+}
+
+void conn_note_answer(struct conn *conn, const struct answer *answer, size_t head_length)
+{
+    if (conn->note == NULL)
+        return;
+    conn->note->status = answer->status;
+    conn->note->code = answer->code;
+    conn->note->head_length = (uint32_t)head_length;
+}
+
+/* ---- the record ---- */
+
+void conn_log(struct conn *conn, const struct error *why)
+{
+    const struct note *note = conn->note;
+    if (note == NULL)
+        return;
+    enum error_code code = why != NULL ? why->code : note->code;
+    int status = note->status != 0 ? note->status : error_status(code);
+    struct record record;
+    if (!log_begin(&record, status >= 500 ? LOG_WARN : LOG_INFO, "request"))
+        return;
+    const char *path = note->text + note->id_length + 1;
+    log_text(&record, "id", span_from(note->text, note->id_length));
+    log_text(&record, "client", span_from(path + note->path_length, note->peer_length));
+    log_text(&record, "method", span_of(note->method));
+    log_text(&record, "path", span_from(path, note->path_length));
+    log_number(&record, "status", (uint64_t)status);
+    if (code != ERROR_NONE)
+        log_text(&record, "code", span_of(error_word(code)));
+    log_number(&record, "received", note->received);
+    log_number(&record, "sent", note->sent > note->head_length ? note->sent - note->head_length : 0);
+    log_number(&record, "ms", loop_now_ms(conn->http->loop) - note->began_ms);
+    log_end(&record);
+}
