@@ -99,6 +99,15 @@ void doors_prepare(struct worker *worker)
 
 /* ---- connections begin ---- */
 
+static void log_refused(const struct error *why)
+{
+    struct record record;
+    if (!log_begin(&record, LOG_WARN, "connection_refused"))
+        return;
+    log_error(&record, why);
+    log_end(&record);
+}
+
 static void open_connection(struct worker *worker, const struct http_terms *terms, int fd)
 {
     begin_measuring(worker);
@@ -106,7 +115,9 @@ static void open_connection(struct worker *worker, const struct http_terms *term
         return;
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
     lose_connection(worker->server);
-    log_event(LOG_WARN, "no memory for a connection");
+    struct error why;
+    error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for another connection.");
+    log_refused(&why);
 }
 
 /* A connection on its way to another loop. */

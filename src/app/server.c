@@ -167,6 +167,18 @@ void server_close(struct server **server_pointer)
 
 /* ---- the end, in order ---- */
 
+/* The steps of the end, with what is still open. */
+static void log_open_handles(enum log_level level, const char *event)
+{
+    struct record record;
+    if (!log_begin(&record, level, event))
+        return;
+    for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
+        log_number(&record, handle_word((enum handle_kind)kind), handles_open((enum handle_kind)kind));
+    log_number(&record, "blocks", blocks_in_use());
+    log_end(&record);
+}
+
 /* Also nobody is on the way from one loop to another, who has no handle yet. */
 static bool is_idle(const struct server *server)
 {
@@ -181,7 +193,7 @@ static bool is_idle(const struct server *server)
 static void abort_all(struct server *server)
 {
     if (!server->is_aborted && !is_idle(server))
-        log_event(LOG_WARN, "what is left is aborted");
+        log_open_handles(LOG_WARN, "drain_aborted");
     server->is_aborted = true;
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_post(server->workers[i].loop, &server->workers[i].close_all);
@@ -220,7 +232,7 @@ void server_end(struct server *server, unsigned times)
     if (times > 1) {
         server->close_at_ms = server->abort_at_ms = now;
     } else {
-        log_event(LOG_INFO, "ending: uploads under way go on, no new ones are taken");
+        log_open_handles(LOG_INFO, "draining");
         server->is_draining = true;
         server->close_at_ms = now + server->settings->drain_delay;
         server->abort_at_ms = server->close_at_ms + server->settings->drain_timeout;
@@ -273,17 +285,6 @@ static void print_ready(const struct server *server)
     fflush(stdout);
 }
 
-static void log_end_of_run(void)
-{
-    struct record record;
-    if (!log_begin(&record, LOG_INFO, "ended"))
-        return;
-    for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
-        log_number(&record, handle_word((enum handle_kind)kind), handles_open((enum handle_kind)kind));
-    log_number(&record, "blocks", blocks_in_use());
-    log_end(&record);
-}
-
 static void told_to_end(void *owner, unsigned times)
 {
     server_end(owner, times);
@@ -305,7 +306,7 @@ bool server_run(const struct settings *settings, struct error *error)
         loop_run(server->loops[0]);
     }
     if (is_started)
-        log_end_of_run();
+        log_open_handles(LOG_INFO, "ended");
     server_close(&server);
     log_close();
     return is_started;

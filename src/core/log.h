@@ -29,7 +29,7 @@ static inline bool log_wants(enum log_level level)
 /* One record under construction, on the stack of who writes it:
  *
  *     struct record record;
- *     if (log_begin(&record, LOG_INFO, "upload stored")) {
+ *     if (log_begin(&record, LOG_INFO, "upload_stored")) {
  *         log_text(&record, "key", key);
  *         log_number(&record, "bytes", size);
  *         log_end(&record);

@@ -75,7 +75,7 @@ static void end(struct upload *upload, const struct outcome *outcome)
 {
     struct upload_user *user = upload->user;
     bool is_stored = outcome->kind == OUTCOME_PUBLISHED;
-    log_end_of(upload, is_stored ? "upload stored" : "upload failed", is_stored ? NULL : &outcome->error);
+    log_end_of(upload, is_stored ? "upload_stored" : "upload_failed", is_stored ? NULL : &outcome->error);
     free_upload(upload);
     user->ended(user, outcome);
 }
@@ -94,7 +94,7 @@ void upload_abort(struct upload **upload_pointer, const struct error *why)
     *upload_pointer = NULL;
     bool is_publishing = upload->pipe.state == PIPE_PUBLISHING;
     pipe_abort(&upload->pipe, why);
-    log_end_of(upload, is_publishing ? "upload stored, but its client went away" : "upload aborted", why);
+    log_end_of(upload, is_publishing ? "upload_stored" : "upload_aborted", why);
     free_upload(upload);
 }
 
@@ -234,7 +234,7 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
     atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);
     bool has_ticket = ticket_take(intake->budget, intake->loop, &upload->ticket, floor_of(intake, terms));
     if (has_ticket ? !open_flow(upload, &terms->meta, terms->kinds, error) : !keep_waiting(upload, terms, error)) {
-        log_end_of(upload, "upload refused", error);
+        log_end_of(upload, "upload_refused", error);
         free_upload(upload);
         return false;
     }

@@ -121,7 +121,7 @@ static void sweep(struct file_store *store, int instances)
     struct sweep sweep = {.store = store, .folder = instances};
     folder_list(instances, sweep_instance, &sweep);
     struct record record;
-    if (sweep.files > 0 && log_begin(&record, LOG_INFO, "swept what an earlier process left unfinished")) {
+    if (sweep.files > 0 && log_begin(&record, LOG_INFO, "leftovers_swept")) {
         log_number(&record, "files", sweep.files);
         log_end(&record);
     }

@@ -8,6 +8,7 @@ import time
 import pytest
 import requests
 
+from server import ROOT
 from wire import answers_in, only_answer
 
 
@@ -149,3 +150,25 @@ def test_connections_without_a_request_leave_no_record(start):
     assert [answer.status for answer in answers_in(received)] == [200, 200]
     assert [record['path'] for record in records(server, 'request', 2)] == ['/healthz', '/readyz']
     server.end([])
+
+
+def test_events_are_words_that_stay(start):
+    server = start('--drain-timeout', '300ms')
+    requests.put(f'{server.url}/files/a', data=b'hello')
+    assert requests.put(f'{server.url}/files/b', data=b'hello', headers={'Content-MD5': 'AAAAAAAAAAAAAAAAAAAAAA=='}).status_code == 400
+    assert requests.put(f'{server.url}/files/a/b', data=b'hello').status_code == 409
+    with server.connect() as client:
+        client.sendall(head('PUT', '/files/c', 'Content-Length: 9') + b'x')
+        time.sleep(0.2)
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    events = [line['event'] for line in lines if line['event'] != 'request']
+    assert events == ['upload_stored', 'upload_failed', 'upload_refused', 'draining', 'drain_aborted', 'upload_aborted', 'ended']
+    assert [line['code'] for line in lines if line['event'].startswith('upload_') and 'code' in line] == [
+        'digest_mismatch', 'key_conflict', 'draining']
+    draining = next(line for line in lines if line['event'] == 'draining')
+    assert (draining['upload'], draining['connection']) == (1, 1) and lines[-1]['upload'] == 0
+    documented = (ROOT / 'docs/operations.md').read_text()
+    for line in lines:
+        assert f'`{line["event"]}`' in documented and all(f'`{name}`' in documented for name in line), line
