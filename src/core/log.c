@@ -25,98 +25,13 @@ static struct {
     char *ring;
     size_t first, used; /* what waits to be written */
     uint64_t dropped;
+    uint64_t untold; /* of those, what no record has said yet */
     bool is_open, is_json, is_closing;
 } log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
 
 static const char *const level_words[] = {"debug", "info", "warn", "error"};
 
-/* Takes a contiguous piece off the ring, without the lock held while it is written. */
-static size_t take_piece(char *piece)
-{
-    size_t length = log_state.used < WRITE_MAX ? log_state.used : WRITE_MAX;
-    if (length > RING_SIZE - log_state.first)
-        length = RING_SIZE - log_state.first;
-    memcpy(piece, log_state.ring + log_state.first, length);
-    log_state.first = (log_state.first + length) % RING_SIZE;
-    log_state.used -= length;
-    return length;
-}
-
-static void write_all(const char *at, size_t length)
-{
-    while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, at, length);
-        if (written < 0 && errno == EAGAIN)
-            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 1000);
-        else if (written < 0 && errno != EINTR)
-            return; /* nobody reads: there is nowhere to say so */
-        if (written > 0) {
-            at += written;
-            length -= (size_t)written;
-        }
-    }
-}
-
-static void *write_records(void *unused)
-{
-    static char piece[WRITE_MAX];
-    pthread_mutex_lock(&log_state.lock);
-    for (;;) {
-        while (log_state.used == 0 && !log_state.is_closing)
-            pthread_cond_wait(&log_state.filled, &log_state.lock);
-        if (log_state.used == 0)
-            break;
-        size_t length = take_piece(piece);
-        pthread_mutex_unlock(&log_state.lock);
-        write_all(piece, length);
-        pthread_mutex_lock(&log_state.lock);
-    }
-    pthread_mutex_unlock(&log_state.lock);
-    return unused;
-}
-
-bool log_open(enum log_level level, enum log_format format)
-{
-    log_state.ring = account_alloc(ACCOUNT_LOG, RING_SIZE);
-    if (log_state.ring == NULL)
-        return false;
-    log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
-    log_state.is_closing = false;
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 64 * 1024);
-    sigset_t all, before;
-    sigfillset(&all); /* signals are the first loop's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = pthread_create(&log_state.writer, &attributes, write_records, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (result != 0) {
-        account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
-        return false;
-    }
-    log_state.is_open = true;
-    log_lowest = level;
-    return true;
-}
-
-void log_close(void)
-{
-    if (!log_state.is_open)
-        return;
-    log_lowest = LOG_OFF;
-    pthread_mutex_lock(&log_state.lock);
-    log_state.is_closing = true;
-    pthread_cond_signal(&log_state.filled);
-    pthread_mutex_unlock(&log_state.lock);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += 1;
-    if (pthread_timedjoin_np(log_state.writer, NULL, &until) != 0)
-        return; /* stuck in a write: it keeps its ring, and the process ends anyway */
-    log_state.is_open = false;
-    account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
-}
+/* ---- records ---- */
 
 static void put(struct record *record, const char *text, size_t length)
 {
@@ -141,10 +56,8 @@ static void put_json_string(struct record *record, struct span value)
         put(record, "\"\"", 2);
 }
 
-bool log_begin(struct record *record, enum log_level level, const char *event)
+static void begin(struct record *record, enum log_level level, const char *event)
 {
-    if (!log_wants(level) || log_state.ring == NULL)
-        return false;
     char now[RFC3339_SIZE];
     rfc3339_write(clock_wall_ms(), now);
     record->is_json = log_state.is_json;
@@ -153,6 +66,13 @@ bool log_begin(struct record *record, enum log_level level, const char *event)
                                 "{\"time\":\"%s\",\"level\":\"%s\",\"event\":\"%s\"", now, level_words[level], event)
                      : snprintf(record->bytes, sizeof record->bytes, "%s %-5s %s", now, level_words[level], event);
     record->used = (size_t)length;
+}
+
+bool log_begin(struct record *record, enum log_level level, const char *event)
+{
+    if (!log_wants(level) || log_state.ring == NULL)
+        return false;
+    begin(record, level, event);
     return true;
 }
 
@@ -218,20 +138,28 @@ void log_error(struct record *record, const struct error *error)
     log_text(record, "detail", span_of(error->detail));
 }
 
-void log_end(struct record *record)
+/* Into the ring, with the lock held; false when there is no room. */
+static bool put_into_ring(struct record *record)
 {
     put(record, record->is_json ? "}\n" : "\n", record->is_json ? 2 : 1);
+    if (log_state.ring == NULL || log_state.used + record->used > RING_SIZE)
+        return false;
+    size_t at = (log_state.first + log_state.used) % RING_SIZE;
+    size_t before_end = record->used < RING_SIZE - at ? record->used : RING_SIZE - at;
+    memcpy(log_state.ring + at, record->bytes, before_end);
+    memcpy(log_state.ring, record->bytes + before_end, record->used - before_end);
+    if (log_state.used == 0)
+        pthread_cond_signal(&log_state.filled);
+    log_state.used += record->used;
+    return true;
+}
+
+void log_end(struct record *record)
+{
     pthread_mutex_lock(&log_state.lock);
-    if (log_state.used + record->used > RING_SIZE || log_state.ring == NULL) {
+    if (!put_into_ring(record)) {
         log_state.dropped++;
-    } else {
-        size_t at = (log_state.first + log_state.used) % RING_SIZE;
-        size_t before_end = record->used < RING_SIZE - at ? record->used : RING_SIZE - at;
-        memcpy(log_state.ring + at, record->bytes, before_end);
-        memcpy(log_state.ring, record->bytes + before_end, record->used - before_end);
-        if (log_state.used == 0)
-            pthread_cond_signal(&log_state.filled);
-        log_state.used += record->used;
+        log_state.untold++;
     }
     pthread_mutex_unlock(&log_state.lock);
 }
@@ -249,4 +177,108 @@ uint64_t log_dropped(void)
     uint64_t dropped = log_state.dropped;
     pthread_mutex_unlock(&log_state.lock);
     return dropped;
+}
+
+/* ---- writing ---- */
+
+/* Takes a contiguous piece off the ring, without the lock held while it is written. */
+static size_t take_piece(char *piece)
+{
+    size_t length = log_state.used < WRITE_MAX ? log_state.used : WRITE_MAX;
+    if (length > RING_SIZE - log_state.first)
+        length = RING_SIZE - log_state.first;
+    memcpy(piece, log_state.ring + log_state.first, length);
+    log_state.first = (log_state.first + length) % RING_SIZE;
+    log_state.used -= length;
+    return length;
+}
+
+static void write_all(const char *at, size_t length)
+{
+    while (length > 0) {
+        ssize_t written = write(STDERR_FILENO, at, length);
+        if (written < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 1000);
+        else if (written < 0 && errno != EINTR)
+            return; /* nobody reads: there is nowhere to say so */
+        if (written > 0) {
+            at += written;
+            length -= (size_t)written;
+        }
+    }
+}
+
+/* There is room again, and nobody has filled it yet: it is said where records are missing how many that is. Whatever
+ * level is wanted, as what was dropped was. With the lock held. */
+static void tell_dropped(void)
+{
+    struct record record;
+    if (log_state.untold == 0)
+        return;
+    begin(&record, LOG_WARN, "log_dropped");
+    log_number(&record, "count", log_state.untold);
+    if (put_into_ring(&record))
+        log_state.untold = 0;
+}
+
+static void *write_records(void *unused)
+{
+    static char piece[WRITE_MAX];
+    pthread_mutex_lock(&log_state.lock);
+    for (;;) {
+        while (log_state.used == 0 && !log_state.is_closing)
+            pthread_cond_wait(&log_state.filled, &log_state.lock);
+        if (log_state.used == 0)
+            break;
+        size_t length = take_piece(piece);
+        tell_dropped();
+        pthread_mutex_unlock(&log_state.lock);
+        write_all(piece, length);
+        pthread_mutex_lock(&log_state.lock);
+    }
+    pthread_mutex_unlock(&log_state.lock);
+    return unused;
+}
+
+bool log_open(enum log_level level, enum log_format format)
+{
+    log_state.ring = account_alloc(ACCOUNT_LOG, RING_SIZE);
+    if (log_state.ring == NULL)
+        return false;
+    log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
+    log_state.is_closing = false;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 * 1024);
+    sigset_t all, before;
+    sigfillset(&all); /* signals are the first loop's */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = pthread_create(&log_state.writer, &attributes, write_records, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (result != 0) {
+        account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
+        return false;
+    }
+    log_state.is_open = true;
+    log_lowest = level;
+    return true;
+}
+
+void log_close(void)
+{
+    if (!log_state.is_open)
+        return;
+    log_lowest = LOG_OFF;
+    pthread_mutex_lock(&log_state.lock);
+    log_state.is_closing = true;
+    pthread_cond_signal(&log_state.filled);
+    pthread_mutex_unlock(&log_state.lock);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 1;
+    if (pthread_timedjoin_np(log_state.writer, NULL, &until) != 0)
+        return; /* stuck in a write: it keeps its ring, and the process ends anyway */
+    log_state.is_open = false;
+    account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
 }

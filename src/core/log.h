@@ -1,7 +1,8 @@
 /* The log: one record a line, for people on a terminal, JSON otherwise.
  *
  * Records go into a ring of fixed size and are written by a thread of its own, so a reader that stalls never holds up a
- * loop; what does not fit is dropped and counted. Any thread. */
+ * loop; what does not fit is dropped and counted, and a record (log_dropped) stands in its place as soon as there is room.
+ * Any thread. */
 #pragma once
 
 #include <stdarg.h>
@@ -50,4 +51,4 @@ void log_end(struct record *record);
 /* An event with nothing to add. */
 void log_event(enum log_level level, const char *event);
 
-uint64_t log_dropped(void);
+uint64_t log_dropped(void); /* records, since the process began */
