@@ -11,19 +11,39 @@ enum { MEASURE_MS = 250 };
 
 /* ---- connections end ---- */
 
-static void lose_connection(struct server *server)
+static struct door *door_of(struct server *server, const struct http_terms *terms)
 {
+    struct door *door = server->doors;
+    while (&door->terms != terms)
+        door++;
+    return door;
+}
+
+static void lose_admin_connection(struct server *server, struct door *door)
+{
+    if (server->admin_connections-- == ADMIN_CONNECTIONS_MAX && door->listener != NULL)
+        listener_resume(door->listener);
+}
+
+/* One that came in through this door has ended, or could not be opened. */
+static void lose_connection(struct worker *worker, const struct http_terms *terms)
+{
+    struct server *server = worker->server;
+    struct door *door = door_of(server, terms);
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
+    if (door->is_admin) {
+        lose_admin_connection(server, door);
+        return;
+    }
     atomic_fetch_sub(&server->connections, 1);
     if (atomic_load(&server->is_full))
         loop_post(server->loops[0], &server->decide);
 }
 
-static void connection_closed(struct http *http)
+static void connection_closed(struct http *http, const struct http_terms *terms)
 {
     struct ingest *ingest = http->owner;
-    struct worker *worker = container_of(ingest, struct worker, ingest);
-    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    lose_connection(worker->server);
+    lose_connection(container_of(ingest, struct worker, ingest), terms);
 }
 
 /* ---- who may come in ---- */
@@ -113,8 +133,7 @@ static void open_connection(struct worker *worker, const struct http_terms *term
     begin_measuring(worker);
     if (conn_open(&worker->http, terms, fd))
         return;
-    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    lose_connection(worker->server);
+    lose_connection(worker, terms);
     struct error why;
     error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for another connection.");
     log_refused(&why);
@@ -153,33 +172,45 @@ static struct worker *choose_worker(struct server *server)
     return best;
 }
 
-static void hand_over(struct server *server, struct worker *worker, const struct http_terms *terms, int fd)
+static void hand_over(struct worker *worker, const struct http_terms *terms, int fd)
 {
-    if (worker == &server->workers[0]) {
+    if (worker == &worker->server->workers[0]) {
         open_connection(worker, terms, fd);
         return;
     }
     struct arrival *arrival = account_alloc(ACCOUNT_CONNECTION, sizeof *arrival);
     if (arrival == NULL) {
         socket_refuse(fd);
-        atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-        lose_connection(server);
+        lose_connection(worker, terms);
         return;
     }
     *arrival = (struct arrival){.task.run = arrived, .worker = worker, .terms = terms, .fd = fd};
     loop_post(worker->loop, &arrival->task);
 }
 
+/* Operators have a limit of their own, on the first loop: so they get in when everything else is full. */
+static void accepted_by_admin(struct server *server, struct door *door, int fd)
+{
+    atomic_fetch_add_explicit(&server->workers[0].connections, 1, memory_order_relaxed);
+    if (++server->admin_connections == ADMIN_CONNECTIONS_MAX)
+        listener_pause(door->listener);
+    hand_over(&server->workers[0], &door->terms, fd);
+}
+
 static void accepted(struct listener_user *user, int fd)
 {
     struct door *door = container_of(user, struct door, user);
     struct server *server = door->server;
-    struct worker *worker = door->is_admin ? &server->workers[0] : choose_worker(server);
+    if (door->is_admin) {
+        accepted_by_admin(server, door, fd);
+        return;
+    }
+    struct worker *worker = choose_worker(server);
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
     atomic_fetch_add(&server->connections, 1);
     if (is_over(server))
         doors_decide(server);
-    hand_over(server, worker, &door->terms, fd);
+    hand_over(worker, &door->terms, fd);
 }
 
 /* ---- listening ---- */

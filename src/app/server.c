@@ -182,7 +182,7 @@ static void log_open_handles(enum log_level level, const char *event)
 /* Also nobody is on the way from one loop to another, who has no handle yet. */
 static bool is_idle(const struct server *server)
 {
-    if (atomic_load(&server->connections) > 0)
+    if (atomic_load(&server->connections) > 0 || server->admin_connections > 0)
         return false;
     for (int kind = 0; kind < HANDLE_KIND_COUNT; kind++)
         if (handles_open((enum handle_kind)kind) > 0)

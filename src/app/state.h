@@ -43,10 +43,11 @@ struct server {
     int data_dir;
     struct door doors[DOORS_MAX];
     unsigned door_count;
-    _Atomic unsigned connections;
-    _Atomic bool is_full; /* no more is accepted until a connection ends, or the kernel holds less */
-    struct task decide;   /* whether it still is; the first loop's */
-    struct timer check;   /* while draining */
+    _Atomic unsigned connections; /* of all doors but the admin's */
+    _Atomic bool is_full;         /* no more is accepted until a connection ends, or the kernel holds less */
+    unsigned admin_connections;   /* the first loop's, on which they all live */
+    struct task decide;           /* whether it still is; the first loop's */
+    struct timer check;           /* while draining */
     uint64_t close_at_ms, abort_at_ms;
     bool is_draining, is_closed, is_aborted;
 };

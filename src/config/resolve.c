@@ -32,7 +32,8 @@ static uint64_t within(uint64_t value, const struct setting *setting)
 
 static uint64_t needed_descriptors(const struct settings *settings)
 {
-    return own_descriptors + settings->threads * loop_descriptors + settings->listen.count + 1;
+    uint64_t admin = strcmp(settings->admin_listen, "off") == 0 ? 0 : 1 + ADMIN_CONNECTIONS_MAX;
+    return own_descriptors + settings->threads * loop_descriptors + settings->listen.count + admin;
 }
 
 static bool is_default(const struct settings *settings, enum setting_id id)

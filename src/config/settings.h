@@ -13,6 +13,9 @@
 
 enum { SETTING_LIST_MAX = 16 };
 
+/* Connections of the admin address; no setting, so that whoever fills max-connections can't lock the operator out. */
+enum { ADMIN_CONNECTIONS_MAX = 32 };
+
 struct text_list {
     unsigned count;
     const char *items[SETTING_LIST_MAX];

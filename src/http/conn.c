@@ -220,6 +220,7 @@ static void socket_ready(struct socket_user *user, unsigned events)
 static void leave(struct conn *conn)
 {
     struct http *http = conn->http;
+    const struct http_terms *terms = conn->terms;
     loop_cancel(http->loop, &conn->again);
     timer_stop(http->loop, &conn->timer);
     conn_forget_head_wait(conn);
@@ -238,7 +239,7 @@ static void leave(struct conn *conn)
     http->count--;
     account_free(ACCOUNT_CONNECTION, &conn, sizeof *conn);
     if (http->closed != NULL)
-        http->closed(http);
+        http->closed(http, terms);
 }
 
 void conn_tell_gone(struct conn *conn, const struct error *why)
@@ -293,11 +294,6 @@ struct http *conn_http(struct conn *conn)
 const struct handle *conn_handle(const struct conn *conn)
 {
     return &conn->request_handle;
-}
-
-const struct http_terms *conn_terms(const struct conn *conn)
-{
-    return conn->terms;
 }
 
 bool conn_base_url(struct conn *conn, const struct request *request, char *out)

@@ -49,12 +49,12 @@ struct http {
     struct budget *heads; /* what unfinished heads and bytes read too early may take */
     struct conn *first;   /* all of them */
     unsigned count;
-    struct conn *measured;             /* the next one to be measured; NULL: the first */
-    _Atomic int64_t kernel_memory;     /* what sockets held when they were measured; any thread may read it */
-    int64_t kernel_share;              /* of what the kernel may hold for all of them */
-    bool is_draining;                  /* no keep-alive any more */
-    void (*closed)(struct http *http); /* a connection has ended */
-    void *owner;                       /* app's */
+    struct conn *measured;         /* the next one to be measured; NULL: the first */
+    _Atomic int64_t kernel_memory; /* what sockets held when they were measured; any thread may read it */
+    int64_t kernel_share;          /* of what the kernel may hold for all of them */
+    bool is_draining;              /* no keep-alive any more */
+    void (*closed)(struct http *http, const struct http_terms *terms); /* a connection has ended */
+    void *owner;                                                       /* app's */
     struct {
         uint64_t number;
         uint8_t random[6];
@@ -94,7 +94,6 @@ void conn_answer_error(struct conn *conn, const struct error *error);
 struct http *conn_http(struct conn *conn);
 const struct handle *conn_handle(const struct conn *conn);
 const char *conn_request_id(const struct conn *conn);
-const struct http_terms *conn_terms(const struct conn *conn);
 
 /* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when the
  * authority is longer than fits. */

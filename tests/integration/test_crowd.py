@@ -117,7 +117,7 @@ def test_large_heads_of_many_clients_stay_in_the_limit(start):
     server.end([])
 
 
-@pytest.mark.parametrize('descriptors, settings', [(96, ['--max-connections', '16']), (100, []), (90, ['--max-connections', '26'])])
+@pytest.mark.parametrize('descriptors, settings', [(128, ['--max-connections', '16']), (132, []), (122, ['--max-connections', '26'])])
 def test_when_descriptors_run_out_nobody_is_lost(start, descriptors, settings):
     """26 connections with an upload each need 26 descriptors more than there are: some uploads wait or are told, none hangs."""
     server = start('--durable', 'no', '--threads', '1', *settings,

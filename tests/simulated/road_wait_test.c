@@ -423,6 +423,50 @@ static void who_ends_early_while_a_file_is_opened_is_told_so(void **state)
     }
 }
 
+/* ---- the operator ---- */
+
+static const char ask_health[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+static struct client *visit(const char *address)
+{
+    struct client *client = client_connect(address);
+    assert_non_null(client);
+    client_send(client, ask_health, sizeof ask_health - 1);
+    road_settle();
+    return client;
+}
+
+/* Whoever fills the one kind of listeners is not in the way of the other. */
+static void the_admin_address_has_room_of_its_own(void **state)
+{
+    static const char *const few[] = {"--max-connections", "2", "--admin-listen", "127.0.0.1:8081", NULL};
+    for_seeds(SEEDS(20))
+    {
+        struct road road;
+        struct client *operators[ADMIN_CONNECTIONS_MAX], *clients[2];
+        open_road(&road, few);
+        for (unsigned i = 0; i < ADMIN_CONNECTIONS_MAX; i++)
+            assert_int_equal(road_status(operators[i] = visit("127.0.0.1:8081")), 200);
+        struct client *late_operator = visit("127.0.0.1:8081");
+        assert_int_equal(road_status(late_operator), 0);
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(road_status(clients[i] = visit(ROAD_ADDRESS)), 200);
+        struct client *late = visit(ROAD_ADDRESS);
+        assert_int_equal(road_status(late), 0);
+
+        client_reset(operators[chance(ADMIN_CONNECTIONS_MAX)]);
+        road_settle();
+        assert_int_equal(road_status(late_operator), 200);
+        assert_int_equal(road_status(late), 0);
+        client_reset(clients[chance(2)]);
+        road_settle();
+        assert_int_equal(road_status(late), 200);
+        road_run();
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -435,6 +479,7 @@ int main(void)
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
         seeded_test(a_client_that_is_being_handed_over_is_waited_for),
         seeded_test(who_ends_early_while_a_file_is_opened_is_told_so),
+        seeded_test(the_admin_address_has_room_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -347,9 +347,10 @@ static inline void site_accepted(struct listener_user *user, int fd)
         site->refused++;
 }
 
-static inline void site_closed(struct http *http)
+static inline void site_closed(struct http *http, const struct http_terms *terms)
 {
     struct site *site = http->owner;
+    MUST(terms == &site->terms);
     site->closed++;
     MUST(site->closed <= site->accepted && http->count == site->accepted - site->closed);
 }
