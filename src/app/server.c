@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/state.h"
+#include "base/quantity.h"
 #include "base/store_url.h"
 #include "base/version.h"
 #include "core/account.h"
@@ -15,9 +16,10 @@
 enum {
     RESERVE_BLOCKS = 8,             /* of each loop, for a store whose disk is slow */
     PROCESS_COST = 3 * 1024 * 1024, /* libraries, stacks, what the allocator keeps */
-    CONNECTION_COST = 2 * 1024,     /* with what any connection may keep of a head */
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
-    CHECK_MS = 100
+    UPLOADS_LEAST = 256 * 1024,
+    CHECK_MS = 100,
+    MIB = 1 << 20
 };
 
 /* ---- what all loops are told at the end ---- */
@@ -60,17 +62,35 @@ static bool open_data_dir(struct server *server, struct error *error)
     return result == 0 || server_fail(error, "--data-dir", path, why_no_folder(result));
 }
 
+/* What everything may cost that is neither a head nor an upload. */
+static uint64_t fixed_cost(const struct settings *settings)
+{
+    uint64_t loop = LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head);
+    uint64_t admin = strcmp(settings->admin_listen, "off") == 0 ? 0 : ADMIN_CONNECTIONS_MAX;
+    return PROCESS_COST + settings->threads * loop + (settings->max_connections + admin) * CONNECTION_COST;
+}
+
+static bool refuse_memory_limit(const struct settings *settings, struct error *error)
+{
+    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE];
+    uint64_t least = (fixed_cost(settings) + UPLOADS_LEAST) * HEADS_SHARE / (HEADS_SHARE - 1);
+    quantity_write_size(settings->memory_limit, has);
+    quantity_write_size((least + MIB - 1) / MIB * MIB, needs);
+    return error_set(
+        error, ERROR_INVALID_SETTING,
+        "--memory-limit is `%s`, but must be at least %s for %llu connections (--max-connections) and %llu "
+        "threads.",
+        has, needs, (unsigned long long)settings->max_connections, (unsigned long long)settings->threads);
+}
+
 /* What the fixed parts may cost comes off first; uploads share the rest. */
 static bool open_budgets(struct server *server, struct error *error)
 {
-    const struct settings *settings = server->settings;
-    uint64_t loops =
-        server->worker_count * (uint64_t)(LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head));
-    uint64_t heads = settings->memory_limit / HEADS_SHARE;
-    uint64_t fixed = PROCESS_COST + loops + heads + settings->max_connections * CONNECTION_COST;
-    uint64_t least = 256 * 1024;
-    uint64_t rest = settings->memory_limit > fixed + least ? settings->memory_limit - fixed : least;
-    if (budget_open(&server->uploads, rest) && budget_open(&server->heads, heads))
+    uint64_t limit = server->settings->memory_limit, heads = limit / HEADS_SHARE;
+    uint64_t fixed = heads + fixed_cost(server->settings);
+    if (limit < fixed + UPLOADS_LEAST)
+        return refuse_memory_limit(server->settings, error);
+    if (budget_open(&server->uploads, limit - fixed) && budget_open(&server->heads, heads))
         return true;
     return error_set(error, ERROR_CANNOT_START, "There is no memory for the budget.");
 }
@@ -128,7 +148,7 @@ static bool open_store(struct server *server, struct error *error)
 
 static bool open_all(struct server *server, struct error *error)
 {
-    return open_data_dir(server, error) && open_budgets(server, error) && open_workers(server, error) &&
+    return open_budgets(server, error) && open_data_dir(server, error) && open_workers(server, error) &&
            open_store(server, error) && doors_open(server, error);
 }
 

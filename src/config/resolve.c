@@ -14,9 +14,9 @@ static const uint64_t thread_memory = 4 * MIB; /* a loop, its block, and somethi
  * folder, standard streams; and for a loop, its epoll, its ring and its two ways to be woken. */
 static const uint64_t own_descriptors = 56, loop_descriptors = 4;
 
-/* What a connection costs. The default counts generously and lets all of them have a quarter of the memory limit; a
- * number that somebody asks for must fit into half of it at the least. */
-static const uint64_t connection_memory = 4096, connection_memory_least = 2048;
+/* By default connections may take a third of the memory limit beyond this. Whether a number that somebody asks for fits is
+ * looked at where everything else that is held is known, in app/. */
+static const uint64_t own_memory = 5 * MIB;
 
 static uint64_t least_of(uint64_t a, uint64_t b)
 {
@@ -58,7 +58,8 @@ static void compute_defaults(struct settings *settings, const struct machine *ma
         /* An upload into a folder takes a second descriptor. */
         uint64_t own = needed_descriptors(settings);
         uint64_t spare = machine->descriptors > own ? machine->descriptors - own : 0;
-        uint64_t connections = least_of(spare / 2, settings->memory_limit / 4 / connection_memory);
+        uint64_t fitting = (settings->memory_limit - own_memory) / 3 / CONNECTION_COST;
+        uint64_t connections = least_of(spare / 2, fitting);
         settings->max_connections = within(least_of(connections, 16384), &setting_table[SETTING_max_connections]);
     }
 }
@@ -118,26 +119,14 @@ static bool check_threads(const struct settings *settings, struct error *error)
 
 static bool check_connections(const struct settings *settings, const struct machine *machine, struct error *error)
 {
-    char has[QUANTITY_SIZE], needs[QUANTITY_SIZE], reason[128];
-    uint64_t connections = settings->max_connections;
-    if (is_default(settings, SETTING_max_connections))
+    char reason[128];
+    uint64_t connections = settings->max_connections, own = needed_descriptors(settings);
+    uint64_t most = machine->descriptors > own ? machine->descriptors - own : 0;
+    if (is_default(settings, SETTING_max_connections) || connections <= most)
         return true;
-    uint64_t own = needed_descriptors(settings);
-    if (connections > machine->descriptors || connections + own > machine->descriptors) {
-        uint64_t most = machine->descriptors > own ? machine->descriptors - own : 0;
-        snprintf(reason, sizeof reason,
-                 "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for %" PRIu64,
-                 machine->descriptors, most);
-        return refuse_number(settings, SETTING_max_connections, connections, error, reason);
-    }
-    if (connections > settings->memory_limit / 2 / connection_memory_least) {
-        quantity_write_size(settings->memory_limit, has);
-        write_mebibytes(2 * connections * connection_memory_least, needs);
-        snprintf(reason, sizeof reason, "the memory limit of %s is enough for %" PRIu64 "; %s would do", has,
-                 settings->memory_limit / 2 / connection_memory_least, needs);
-        return refuse_number(settings, SETTING_max_connections, connections, error, reason);
-    }
-    return true;
+    snprintf(reason, sizeof reason, "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for %" PRIu64,
+             machine->descriptors, most);
+    return refuse_number(settings, SETTING_max_connections, connections, error, reason);
 }
 
 bool resolve_settings(struct settings *settings, const struct machine *machine, struct error *error)

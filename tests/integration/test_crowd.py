@@ -1,6 +1,7 @@
 """Many clients: descriptors used up, a small budget, one loop and several. All are served, and memory stays bounded."""
 import contextlib
 import os
+import re
 import resource
 import signal
 import socket
@@ -10,7 +11,7 @@ import time
 import pytest
 import requests
 
-from server import in_threads
+from server import ROOT, in_threads
 from wire import only_answer
 
 
@@ -93,6 +94,26 @@ def test_large_uploads_and_downloads_at_once_stay_in_the_limit(start, threads):
         in_threads(16, work)
     assert server.is_dev or watch.most < 16 << 20, watch.most
     server.end({str(number): body for number in range(16)})
+
+
+def test_a_connection_costs_no_more_than_it_is_counted_with(start_release):
+    """CONNECTION_COST of config/settings.h, by our accounts and by the process's memory; the worst head is one of many fields."""
+    server, clients = start_release('--threads', '1', '--max-connections', '2000'), []
+    cost = int(re.search(r'CONNECTION_COST = (\d+)', (ROOT / 'src/config/settings.h').read_text())[1])
+
+    def connect(count):
+        for _ in range(count):
+            clients.append(server.connect())
+            clients[-1].sendall(b'GET / HTTP/1.1\r\n' + b'Abc: 1234567890123\r\n' * 99 + b'A: ' + b'a' * 45)
+        time.sleep(0.3)
+        memory = server.ask('/api/memory')
+        return sum(memory['accounts'].values()), memory['anonymous']
+    before, after = connect(300), connect(1000)
+    assert 2500 * 1000 < after[0] - before[0] < cost * 1000, (before, after)
+    assert after[1] - before[1] < cost * 1000, (before, after)
+    for client in clients:
+        client.close()
+    server.end([])
 
 
 def test_large_heads_of_many_clients_stay_in_the_limit(start):

@@ -1,5 +1,6 @@
 """What can't start says why in one sentence; --check, --print-config, --help."""
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -118,6 +119,28 @@ def test_wrong_settings_are_said(run, tmp_path, words, named):
     ended = run('--data-dir', tmp_path / 'd', *words)
     assert_refused(ended, 2 if 'nonexistent' not in named else ended.returncode, named)
     assert ended.returncode in (1, 2) and not (tmp_path / 'd').exists()
+
+
+@pytest.mark.parametrize('words', [['--memory-limit', '8MiB', '--max-connections', '600', '--threads', '2'], ['--memory-limit', '8MiB', '--max-connections', '900', '--threads', '1'],
+                                   ['--memory-limit', '16MiB', '--max-connections', '2500', '--threads', '4']])
+def test_a_memory_limit_that_leaves_nothing_for_uploads_is_said(run, tmp_path, words):
+    """With the least that would do, which is said, it starts."""
+    for option in ([], ['--check']):
+        ended = run(*QUIET, '--data-dir', tmp_path / 'd', *words, *option)
+        assert_refused(ended, 2, '--memory-limit', words[1], words[3], 'at least')
+    assert not (tmp_path / 'd').exists()
+    least = re.search(r'at least (\d+)MiB', ended.stderr)[1]
+    words[1] = f'{least}MiB'
+    assert run(*QUIET, '--data-dir', tmp_path / 'd', '--check', *words).stdout == 'ok\n'
+    words[1] = f'{int(least) - 1}MiB'
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--check', *words), 2, f'at least {least}MiB')
+
+
+def test_every_memory_limit_alone_is_enough(run, tmp_path):
+    for mebibytes in [*range(8, 40), 64, 100]:
+        ended = run('--check', '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--data-dir', tmp_path / 'd', '--memory-limit', f'{mebibytes}MiB',
+                    '--threads', str(mebibytes // 4))
+        assert ended.stdout == 'ok\n', ended
 
 
 def test_every_place_of_a_setting_counts(run, tmp_path):
