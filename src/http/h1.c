@@ -76,7 +76,11 @@ static int on_head(llhttp_t *parser)
 
 static int on_chunk_header(llhttp_t *parser)
 {
-    h1_of(parser)->now->has_chunk_header = true;
+    struct h1 *h1 = h1_of(parser);
+    if (parser->content_length > INT64_MAX) /* waiting for it would only take the client's time */
+        return stop(error_set(&h1->now->head->error, ERROR_MALFORMED_REQUEST,
+                              "No file can be as large as the chunk's size says."));
+    h1->now->has_chunk_header = true;
     return HPE_PAUSED;
 }
 
@@ -479,7 +483,7 @@ uint64_t h1_body_left(const struct h1 *h1)
 size_t h1_read_limit(const struct h1 *h1, size_t beyond, size_t most)
 {
     uint64_t limit = h1->parser.content_length;
-    if ((h1->parser.flags & F_CHUNKED) != 0 && limit < most) /* a chunk may say that it has 2^64 - 1 bytes */
+    if ((h1->parser.flags & F_CHUNKED) != 0 && limit < most)
         limit += beyond;
     return limit < most ? (size_t)limit : most;
 }

@@ -325,6 +325,9 @@ static void whoever_ends_too_early_is_told_so(void **state)
         {PUT("a", LENGTH(5), "hell"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         {PUT("a", CHUNKED, "1\r\nx\r\n"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         {PUT("a?room=2", CHUNKED, "9\r\nhello"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
+        {PUT("a", CHUNKED, "8000000000000000\r\n"), "400 close malformed_request; closed", ERROR_MALFORMED_REQUEST},
+        {PUT("a", CHUNKED, "1\r\nx\r\nffffffffffffffff;a=b\r\n"), "400 close malformed_request; closed",
+         ERROR_MALFORMED_REQUEST},
         {PUT("a", EXPECT LENGTH(5), ""), "100; 400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},
         /* so is whoever does while nothing is read: a file is still being opened, or memory waited for */
         {PUT("a?pause=100", LENGTH(5), "hell"), "400 close incomplete_body; closed", ERROR_INCOMPLETE_BODY},

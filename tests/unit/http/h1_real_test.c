@@ -504,7 +504,9 @@ static void chunk_lines_are_a_size_and_an_extension(void **state)
         {CHUNKED("0000000000000001\r\nx\r\n0000000000000000\r\n\r\n"), CHUNKED_HEAD "'x'; end; idle"},
         {CHUNKED("00000000000000001\r\nx\r\n0\r\n\r\n"), CHUNKED_HEAD MALFORMED},
         {CHUNKED("00000000000000000\r\n\r\n"), CHUNKED_HEAD MALFORMED},
-        {CHUNKED("FFFFFFFFFFFFFFFF\r\nx"), CHUNKED_HEAD "'x'; open"},
+        {CHUNKED("7FFFFFFFFFFFFFFF\r\nx"), CHUNKED_HEAD "'x'; open"},
+        {CHUNKED("8000000000000000\r\n"), CHUNKED_HEAD MALFORMED},
+        {CHUNKED("FFFFFFFFFFFFFFFF;a=b\r\n"), CHUNKED_HEAD MALFORMED},
         {CHUNKED("10000000000000000\r\nx"), CHUNKED_HEAD MALFORMED},
         {CHUNKED("FFFFFFFFFFFFFFFFF\r\nx"), CHUNKED_HEAD MALFORMED},
         {CHUNKED("1;a\r\nx\r\n0;b=c\r\n\r\n"), CHUNKED_HEAD "'x'; end; idle"},
@@ -840,7 +842,7 @@ static void reading_stops_near_the_end_of_a_body(void **state)
     transcript_free(&transcript);
 
     assert_true(transcript_begin(&transcript));
-    transcript_feed(&transcript, CHUNKED("FFFFFFFFFFFFFFFF\r\n"));
+    transcript_feed(&transcript, CHUNKED("7FFFFFFFFFFFFFFF\r\n"));
     assert_int_equal(h1_read_limit(transcript.h1, BEYOND, MOST), MOST);
     transcript_free(&transcript);
 }
