@@ -61,15 +61,16 @@ static size_t allowance(struct conn *conn, struct room *room)
     return room->length;
 }
 
-/* Parses bytes as far as they may be parsed; how many that was. The connection may have ended: false then. */
-static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, size_t *used_out)
+/* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet. The
+ * connection may have ended: false then. */
+static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, size_t behind, size_t *used_out)
 {
     struct conn *const self = conn;
     struct span body;
     size_t taken;
     enum h1_event event = h1_parse(conn->h1, conn->http->head, bytes, length, &taken, &body);
     *used_out = taken;
-    conn->unparsed = (uint32_t)(length - taken);
+    conn->unparsed = (uint32_t)(length - taken + behind);
     switch (event) {
     case H1_MORE:
         if (conn->state == CONN_IDLE && !h1_is_idle(conn->h1))
@@ -114,7 +115,7 @@ static size_t feed(struct conn *conn, const uint8_t *bytes, size_t length)
         if (conn->state == CONN_BODY && allowed == 0)
             part = 0;
         conn->is_parsing = true;
-        bool is_fine = parse_some(conn, bytes + at, part, &used);
+        bool is_fine = parse_some(conn, bytes + at, part, length - at - part, &used);
         conn->is_parsing = false;
         if (!is_fine)
             return 0;

@@ -94,9 +94,9 @@ static void a_rest_that_is_here_does_not_end_the_connection(void **state)
         site_open(&site, seed, NULL);
         struct client *client = connect_to(&site);
         send_text(client, PUT("a?begin&status=403", LENGTH(5), "hello") GET("b") PUT("c?after=5", LENGTH(7), "hello##")
-                              GET("d"));
+                              GET("d") PUT("e?after=2&room=2&status=403", LENGTH(5), "hello") GET("f"));
         run_for(A_WHILE);
-        assert_told(client, "403 'a '; 200 'b '; 200 'c hello##'; 200 'd '; open");
+        assert_told(client, "403 'a '; 200 'b '; 200 'c hello##'; 200 'd '; 403 'e he'; 200 'f '; open");
         site_close(&site);
     }
 }
