@@ -14,7 +14,7 @@
 #include "core/account.h"
 #include "core/clock.h"
 
-enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024 };
+enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024, GATHER_NS = 2 * 1000 * 1000 };
 
 enum log_level log_lowest = LOG_OFF;
 
@@ -221,13 +221,26 @@ static void tell_dropped(void)
         log_state.untold = 0;
 }
 
+/* Waking this thread and writing cost more than a record does: after the first one it waits a little for others. */
+static void wait_for_records(void)
+{
+    if (log_state.used > 0 || log_state.is_closing)
+        return;
+    while (log_state.used == 0 && !log_state.is_closing)
+        pthread_cond_wait(&log_state.filled, &log_state.lock);
+    if (log_state.is_closing)
+        return;
+    pthread_mutex_unlock(&log_state.lock);
+    nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
+    pthread_mutex_lock(&log_state.lock);
+}
+
 static void *write_records(void *unused)
 {
     static char piece[WRITE_MAX];
     pthread_mutex_lock(&log_state.lock);
     for (;;) {
-        while (log_state.used == 0 && !log_state.is_closing)
-            pthread_cond_wait(&log_state.filled, &log_state.lock);
+        wait_for_records();
         if (log_state.used == 0)
             break;
         size_t length = take_piece(piece);

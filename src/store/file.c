@@ -11,9 +11,10 @@
 #include "core/random.h"
 
 enum {
-    SLOW_CALL_US = 10 * 1000,  /* a call that took longer moves the store to its threads ... */
-    SLOW_FOR_US = 1000 * 1000, /* ... for so long */
-    THREADS_MOST = 32          /* syncs that may share one commit of the filesystem's journal */
+    SLOW_CALL_US = 10 * 1000,    /* a call that took longer moves the store to its threads ... */
+    SLOW_MEMORY_US = 250 * 1000, /* ... and on a filesystem in memory, where a thread would not be quicker; both ... */
+    SLOW_FOR_US = 1000 * 1000,   /* ... for so long */
+    THREADS_MOST = 32            /* syncs that may share one commit of the filesystem's journal */
 };
 
 const char file_attribute[] = "penstock";
@@ -34,7 +35,7 @@ bool file_store_is_slow(struct file_store *store)
 void file_store_took(struct file_store *store, uint64_t began_us)
 {
     uint64_t now = clock_monotonic_us();
-    if (now - began_us > SLOW_CALL_US)
+    if (now - began_us > (store->is_volatile ? SLOW_MEMORY_US : SLOW_CALL_US))
         atomic_store_explicit(&store->slow_until_us, now + SLOW_FOR_US, memory_order_relaxed);
 }
 

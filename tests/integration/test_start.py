@@ -121,8 +121,8 @@ def test_wrong_settings_are_said(run, tmp_path, words, named):
     assert ended.returncode in (1, 2) and not (tmp_path / 'd').exists()
 
 
-@pytest.mark.parametrize('words', [['--memory-limit', '8MiB', '--max-connections', '600', '--threads', '2'], ['--memory-limit', '8MiB', '--max-connections', '900', '--threads', '1'],
-                                   ['--memory-limit', '16MiB', '--max-connections', '2500', '--threads', '4']])
+@pytest.mark.parametrize('words', [['--memory-limit', '8MiB', '--max-connections', '1000', '--threads', '2'], ['--memory-limit', '8MiB', '--max-connections', '1200', '--threads', '1'],
+                                   ['--memory-limit', '16MiB', '--max-connections', '3500', '--threads', '4']])
 def test_a_memory_limit_that_leaves_nothing_for_uploads_is_said(run, tmp_path, words):
     """With the least that would do, which is said, it starts."""
     for option in ([], ['--check']):

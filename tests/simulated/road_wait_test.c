@@ -7,8 +7,8 @@
 enum { CROWD = 44, BODY = 10, LONG_MS = 10 * 60 * 1000 };
 
 /* 256 KiB for uploads, 1 MiB for heads. */
-static const char *const scarce[] = {"--threads", "1", "--memory-limit", "8MiB", "--max-connections", "720", NULL};
-static const char *const scarce_on_two[] = {"--memory-limit", "8MiB", "--max-connections", "350", NULL};
+static const char *const scarce[] = {"--threads", "1", "--memory-limit", "8MiB", "--max-connections", "865", NULL};
+static const char *const scarce_on_two[] = {"--memory-limit", "8MiB", "--max-connections", "640", NULL};
 
 static size_t chance(size_t in)
 {

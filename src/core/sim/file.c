@@ -79,7 +79,7 @@ int file_link(int file, int folder, const char *name)
         return -EBADF;
     struct inode *inode = descriptor->inode;
     result = find_free(folder, name, &place);
-    if (result < 0)
+    if (result != 0)
         return result;
     if (inode->mount != place.folder->mount)
         return -EXDEV;

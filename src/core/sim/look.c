@@ -65,9 +65,10 @@ static struct inode *put(struct inode *folder, const char *name, bool is_folder)
 void machine_mount(const char *path)
 {
     struct inode *folder = find(path);
-    if (folder == NULL || !folder->is_folder || folder->entries != NULL)
+    if (folder != NULL && folder->is_folder && folder->entries == NULL)
+        folder->mount = folder;
+    else
         machine_fault("nothing can be mounted there: it is no empty folder");
-    folder->mount = folder;
 }
 
 void machine_put_file(const char *path, const void *bytes, size_t length)
