@@ -6,7 +6,7 @@
 #include "core/account.h"
 #include "http/conn_state.h"
 
-enum { HEAD_FREE = 2 * 1024 /* of an unfinished head: part of what any connection may cost */ };
+enum { HEAD_FREE = 2 * 1024 /* of an unfinished head or trailers: part of what any connection may cost */ };
 
 /* ---- bytes ---- */
 
@@ -42,6 +42,7 @@ static void end_of_body(struct conn *conn)
 {
     conn->is_body_whole = true;
     struct exchange *exchange = conn->exchange;
+    conn_forget_head_wait(conn);
     conn_set_state(conn, CONN_ANSWER);
     if (exchange == NULL)
         return; /* answered already; conn_go_on goes on */
@@ -140,7 +141,11 @@ void conn_feed_pending(struct conn *conn)
 static void head_ticket_came(struct task *task)
 {
     struct head_wait *wait = container_of(task, struct head_wait, ticket.task);
-    conn_wait_to_read(wait->conn);
+    wait->is_held = true;
+    if (wait->conn->state == CONN_BODY)
+        conn_watch(wait->conn);
+    else
+        conn_wait_to_read(wait->conn);
 }
 
 void conn_forget_head_wait(struct conn *conn)
@@ -151,7 +156,8 @@ void conn_forget_head_wait(struct conn *conn)
     account_free(ACCOUNT_HEAD, &conn->head_wait, sizeof *conn->head_wait);
 }
 
-/* A head that is not whole yet and takes more than any connection may cost needs a ticket for all that it can take. */
+/* A head that is not whole yet and takes more than any connection may cost needs a ticket for all that it can take; so do
+ * trailers. */
 static void claim_head(struct conn *conn)
 {
     struct head_wait *wait = account_alloc(ACCOUNT_HEAD, sizeof *wait);
@@ -164,15 +170,24 @@ static void claim_head(struct conn *conn)
     wait->conn = conn;
     wait->ticket.task.run = head_ticket_came;
     conn->head_wait = wait;
-    if (!ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head)))
-        conn_wait_unread(conn);
+    wait->is_held = ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head));
+}
+
+static bool waits_for_ticket(const struct conn *conn)
+{
+    return conn->head_wait != NULL && !conn->head_wait->is_held;
 }
 
 /* What is watched now that everything has been parsed that could be. */
 void conn_watch(struct conn *conn)
 {
-    if (conn->state == CONN_HEAD && conn->head_wait == NULL && h1_saved(conn->h1) >= HEAD_FREE)
+    bool is_head = conn->state == CONN_HEAD, is_body = conn->state == CONN_BODY;
+    if ((is_head || is_body) && conn->head_wait == NULL && h1_saved(conn->h1) >= HEAD_FREE)
         claim_head(conn);
+    if ((is_head || is_body) && waits_for_ticket(conn)) {
+        conn_wait_unread(conn);
+        return;
+    }
     if (conn->state != CONN_BODY)
         return; /* the other states watch what they need from their beginning on */
     struct exchange *exchange = conn->exchange;
@@ -201,15 +216,25 @@ void conn_read_ended(struct conn *conn, long result)
     conn_close(conn, &why);
 }
 
+/* How much may be read beyond the body, or the chunk: while memory for heads is short, of trailers no more than any connection
+ * may cost. */
+static size_t most_beyond(const struct conn *conn)
+{
+    size_t saved = h1_saved(conn->h1);
+    if (conn->head_wait != NULL || !budget_is_short(conn->http->heads))
+        return PENDING_MAX;
+    return saved < HEAD_FREE ? HEAD_FREE - saved : 1;
+}
+
 void conn_read_body(struct conn *conn)
 {
     struct room room;
     size_t allowed = allowance(conn, &room);
-    if (allowed == 0) {
+    if (allowed == 0 || waits_for_ticket(conn)) {
         conn_wait_unread(conn);
         return;
     }
-    size_t limit = h1_read_limit(conn->h1, PENDING_MAX, allowed < LOOP_BLOCK_SIZE ? allowed : LOOP_BLOCK_SIZE);
+    size_t limit = h1_read_limit(conn->h1, most_beyond(conn), allowed < LOOP_BLOCK_SIZE ? allowed : LOOP_BLOCK_SIZE);
     uint8_t *to = room.at != NULL ? room.at : loop_block(conn->http->loop);
     long got = socket_read(conn->socket, to, limit);
     if (got == -EAGAIN) {

@@ -181,6 +181,7 @@ void conn_answer(struct conn *conn, struct answer *answer)
     assert(!conn->is_answered);
     conn->is_answered = true;
     conn->exchange = NULL;
+    conn_forget_head_wait(conn);
     decide_on_keeping(conn);
     char front[FRONT_SIZE];
     size_t front_length = write_front(conn, answer, front);

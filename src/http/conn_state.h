@@ -21,10 +21,11 @@ enum conn_window {
     WINDOW_TUNED  /* it is far away: the kernel decides again */
 };
 
-/* A ticket for the rest of a large head, while memory for heads is short. */
+/* A ticket for the rest of a large head or of large trailers, which is waited for while memory for heads is short. */
 struct head_wait {
     struct ticket ticket;
     struct conn *conn;
+    bool is_held;
 };
 
 struct conn {
@@ -39,7 +40,7 @@ struct conn {
     struct h1 *h1;
     struct exchange *exchange;
     struct note *note;           /* of the request: conn_note.c */
-    struct head_wait *head_wait; /* NULL, unless the rest of a large head needs a ticket */
+    struct head_wait *head_wait; /* NULL, unless the rest of a large head, or of trailers, needs a ticket */
     uint8_t *pending;            /* bytes that were read and not parsed yet: pending_at .. pending_end */
     char *out;                   /* of the answer, what the socket did not take: out_at .. out_end */
     struct reader_user reader_user;

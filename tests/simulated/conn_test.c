@@ -403,10 +403,11 @@ static void what_is_malformed_has_one_answer_and_no_other(void **state)
 
 /* ---- heads without memory for them ---- */
 
-static char *long_head(size_t length)
+/* `begin` and further fields. */
+static char *long_fields(const char *begin, size_t length)
 {
     static char text[20000];
-    size_t used = (size_t)snprintf(text, sizeof text, "GET /a HTTP/1.1\r\n" A);
+    size_t used = (size_t)snprintf(text, sizeof text, "%s", begin);
     while (used < length)
         used +=
             (size_t)snprintf(text + used, sizeof text - used, "X: %0*d\r\n", (int)(length - used < 400 ? 100 : 300), 7);
@@ -423,7 +424,7 @@ static void a_large_head_waits_for_its_ticket_and_is_read_then(void **state)
         int64_t size = (int64_t)budget_size(site.heads);
         budget_charge(site.heads, size);
         struct client *client = connect_to(&site), *other = connect_to(&site);
-        send_text(client, long_head(9000));
+        send_text(client, long_fields("GET /a HTTP/1.1\r\n" A, 9000));
         run_for(1000);
         send_text(other, GET("c")); /* a small one needs none */
         run_for(9000);              /* nor does the clock go on */
@@ -439,6 +440,44 @@ static void a_large_head_waits_for_its_ticket_and_is_read_then(void **state)
     }
 }
 
+/* Trailers are kept as heads are, and are as large. */
+static void large_trailers_wait_for_their_tickets_and_are_read_then(void **state)
+{
+    enum { CLIENTS = 12 };
+    for_seeds(SEEDS(40))
+    {
+        struct site site;
+        struct client *clients[CLIENTS];
+        site_open(&site, seed, &networks[seed % COUNT(networks)]);
+        int64_t size = (int64_t)budget_size(site.heads);
+        budget_charge(site.heads, size);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            clients[i] = connect_to(&site);
+            send_text(clients[i], PUT("a", CHUNKED, "1\r\nx\r\n"));
+            run_for(100);
+            const char *trailers = long_fields("0\r\n", 9000);
+            send_bytes(clients[i], trailers, seed % 2 == 0 ? strlen(trailers) : 8000);
+        }
+        run_for(seed % 2 == 0 ? 9000 : 500);
+        int64_t kept = account_used(ACCOUNT_HEAD) + account_used(ACCOUNT_CONNECTION);
+        assert_true(kept < (int64_t)CLIENTS * 4096);
+        budget_charge(site.heads, -size);
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            if (seed % 2 != 0)
+                send_text(clients[i], long_fields("0\r\n", 9000) + 8000);
+            run_for(A_WHILE);
+        }
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            struct told told;
+            told_read(&told, clients[i], 0);
+            assert_non_null(strstr(told.text, "200 'a x X=00000"));
+        }
+        run_for(10000);
+        assert_int_equal(budget_used(site.heads), 0);
+        site_close(&site);
+    }
+}
+
 static void whoever_goes_away_while_it_waits_leaves_the_line(void **state)
 {
     for_seeds(SEEDS(40))
@@ -448,7 +487,7 @@ static void whoever_goes_away_while_it_waits_leaves_the_line(void **state)
         int64_t size = (int64_t)budget_size(site.heads);
         budget_charge(site.heads, size);
         struct client *client = connect_to(&site);
-        send_text(client, long_head(9000));
+        send_text(client, long_fields("GET /a HTTP/1.1\r\n" A, 9000));
         run_for(500);
         assert_int_equal(budget_waiting(site.heads), 1);
         if (seed % 2 == 0) {
@@ -486,6 +525,7 @@ int main(void)
         seeded_test(it_is_said_to_a_client_that_reads_late),
         seeded_test(what_is_malformed_has_one_answer_and_no_other),
         seeded_test(a_large_head_waits_for_its_ticket_and_is_read_then),
+        seeded_test(large_trailers_wait_for_their_tickets_and_are_read_then),
         seeded_test(whoever_goes_away_while_it_waits_leaves_the_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
