@@ -10,7 +10,7 @@ static struct handle lists[LOOPS_MAX];
 static _Atomic unsigned counts[HANDLE_KIND_COUNT];
 static _Atomic uint64_t last_id;
 
-static const char *const words[HANDLE_KIND_COUNT] = {"connection", "request", "upload", "sink", "reader"};
+static const char *const words[HANDLE_KIND_COUNT] = {"connection", "request", "upload", "sink", "reader", "call"};
 
 static struct handle *list_of(struct loop *loop)
 {

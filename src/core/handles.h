@@ -14,6 +14,7 @@ enum handle_kind {
     HANDLE_UPLOAD,
     HANDLE_SINK,   /* a store's, on its way; may outlive its upload by a job */
     HANDLE_READER, /* an object that is being read */
+    HANDLE_CALL,   /* a question to a store; may outlive its request by a job */
     HANDLE_KIND_COUNT
 };
 

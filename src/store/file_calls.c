@@ -4,10 +4,12 @@
 
 #include "core/account.h"
 #include "core/clock.h"
+#include "core/handles.h"
 #include "store/file.h"
 
 struct question {
     struct file_call call;
+    struct handle handle;
     struct store_call *asked; /* NULL: forgotten */
     struct turn turn;
     struct conditions conditions; /* into `text`, after the key */
@@ -51,6 +53,7 @@ static struct question *ask(struct store *opened_store, struct loop *loop, const
     question->conditions.if_modified_since = span_keep(&at, conditions->if_modified_since);
     question->conditions.if_unmodified_since = span_keep(&at, conditions->if_unmodified_since);
     asked->pending = question;
+    handle_open(loop, &question->handle, HANDLE_CALL, NULL);
     return question;
 }
 
@@ -71,6 +74,7 @@ static void answer(struct question *question)
     } else {
         file_close(&question->file);
     }
+    handle_close(question->call.loop, &question->handle);
     account_free(ACCOUNT_STORE, &question, question->size);
 }
 

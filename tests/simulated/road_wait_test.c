@@ -423,6 +423,42 @@ static void who_ends_early_while_a_file_is_opened_is_told_so(void **state)
     }
 }
 
+/* Its client has gone, but a thread of the store is still removing: so long the server is not idle. */
+static void a_removal_whose_client_has_gone_is_waited_for(void **state)
+{
+    unsigned seen = 0;
+    for_seeds(SEEDS(40))
+    {
+        static const char removal[] = "DELETE /files/a HTTP/1.1\r\nHost: x\r\n\r\n";
+        struct road road;
+        struct machine_habits habits = {.slow_job = 1000, .slow_job_ms = 1000};
+        machine_start(seed, &habits);
+        road_open(&road, NULL);
+        machine_put_file(ROAD_FILES "/a", "hello", 5);
+        struct client *client = client_connect(ROAD_ADDRESS);
+        client_send(client, removal, sizeof removal - 1);
+        for (int i = 0; i < 100 && handles_open(HANDLE_CALL) == road.handles[HANDLE_CALL]; i++)
+            machine_run(1, 0);
+        client_reset(client);
+        for (int i = 0; i < 100 && handles_open(HANDLE_REQUEST) > road.handles[HANDLE_REQUEST]; i++)
+            machine_run(1, 0);
+        if (handles_open(HANDLE_CALL) > road.handles[HANDLE_CALL]) {
+            seen++;
+            assert_int_equal(handles_open(HANDLE_REQUEST), road.handles[HANDLE_REQUEST]);
+            server_end(road.server, 1);
+            assert_true(handles_open(HANDLE_CALL) > road.handles[HANDLE_CALL]);
+        } else {
+            server_end(road.server, 1);
+        }
+        road_run();
+        check_ended();
+        assert_int_equal(handles_open(HANDLE_CALL), road.handles[HANDLE_CALL]);
+        assert_false(machine_file_exists(ROAD_FILES "/a"));
+        road_close(&road);
+    }
+    assert_true(seen > 0);
+}
+
 /* ---- the operator ---- */
 
 static const char ask_health[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
@@ -479,6 +515,7 @@ int main(void)
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
         seeded_test(a_client_that_is_being_handed_over_is_waited_for),
         seeded_test(who_ends_early_while_a_file_is_opened_is_told_so),
+        seeded_test(a_removal_whose_client_has_gone_is_waited_for),
         seeded_test(the_admin_address_has_room_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
