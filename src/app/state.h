@@ -6,7 +6,7 @@
 #include "app/server.h"
 #include "ingest/ingest.h"
 
-enum { LOOPS_MAX = 256, DOORS_MAX = SETTING_LIST_MAX + 1 };
+enum { DOORS_MAX = SETTING_LIST_MAX + 1 };
 
 struct server;
 

@@ -3,6 +3,7 @@
 
 #include "config/nearest.h"
 #include "config/settings.h"
+#include "core/loop.h"
 
 #define NO_MOST UINT64_MAX
 #define MIB(n) ((uint64_t)(n) << 20)

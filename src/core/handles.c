@@ -3,8 +3,6 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-enum { LOOPS_MAX = 256 };
-
 /* One list a loop, touched by its thread only; the counts are for everybody. */
 static struct handle lists[LOOPS_MAX];
 static _Atomic unsigned counts[HANDLE_KIND_COUNT];

@@ -164,13 +164,6 @@ void log_end(struct record *record)
     pthread_mutex_unlock(&log_state.lock);
 }
 
-void log_event(enum log_level level, const char *event)
-{
-    struct record record;
-    if (log_begin(&record, level, event))
-        log_end(&record);
-}
-
 uint64_t log_dropped(void)
 {
     pthread_mutex_lock(&log_state.lock);

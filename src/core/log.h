@@ -48,7 +48,4 @@ void log_number(struct record *record, const char *name, uint64_t value);
 void log_error(struct record *record, const struct error *error); /* code and detail */
 void log_end(struct record *record);
 
-/* An event with nothing to add. */
-void log_event(enum log_level level, const char *event);
-
 uint64_t log_dropped(void); /* records, since the process began */

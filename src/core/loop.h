@@ -11,6 +11,8 @@
 
 struct loop;
 
+enum { LOOPS_MAX = 256 };
+
 #define container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Something to do later, once. Zero-initialised before its first use; asking twice before it ran is asking once. */
@@ -45,7 +47,7 @@ struct timer {
 void timer_start(struct loop *loop, struct timer *timer, uint64_t milliseconds); /* anew, when it is running already */
 void timer_stop(struct loop *loop, struct timer *timer);                         /* also when it is not running */
 
-/* Opens the loop number `index`, counted from 0; false when memory or descriptors are short. */
+/* Opens the loop number `index`, counted from 0, below LOOPS_MAX; false when memory or descriptors are short. */
 bool loop_open(struct loop **loop_out, unsigned index);
 
 /* Runs until loop_stop. */

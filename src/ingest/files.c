@@ -152,29 +152,6 @@ static struct fetch *fetch_of(struct exchange *exchange)
     return container_of(exchange, struct fetch, exchange);
 }
 
-/* A body that came with such a request means nothing (RFC 9110 9.3.1) and is dropped. */
-static void drop_room(struct exchange *exchange, struct room *room_out)
-{
-    (void)exchange;
-    *room_out = (struct room){NULL, 16 * 1024};
-}
-
-static bool awaits_end(struct exchange *exchange)
-{
-    (void)exchange;
-    return true;
-}
-
-static void drop_body(struct exchange *exchange, const uint8_t *bytes, size_t length)
-{
-    (void)exchange, (void)bytes, (void)length;
-}
-
-static void ignore_end(struct exchange *exchange, const struct field *trailers, unsigned count)
-{
-    (void)exchange, (void)trailers, (void)count;
-}
-
 static void fetch_gone(struct exchange *exchange, const struct error *why)
 {
     (void)why;
@@ -194,8 +171,8 @@ static void remove_at_end(struct exchange *exchange, const struct field *trailer
         answer_fetch(fetch);
 }
 
-static const struct exchange_ops ops = {drop_room, awaits_end, drop_body, ignore_end, fetch_gone};
-static const struct exchange_ops removal_ops = {drop_room, awaits_end, drop_body, remove_at_end, fetch_gone};
+static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, fetch_gone};
+static const struct exchange_ops removal_ops = {drop_room, drop_awaits, drop_body, remove_at_end, fetch_gone};
 
 /* ---- beginning ---- */
 
@@ -262,57 +239,4 @@ void files_begin(struct conn *conn, const struct request *request, struct span p
 void removal_begin(struct conn *conn, const struct request *request, struct span path)
 {
     begin(conn, request, path, true);
-}
-
-/* ---- health ---- */
-
-static void answer_word(struct conn *conn, const char *word)
-{
-    struct answer answer;
-    answer_begin(&answer, 200);
-    answer_field(&answer, "Cache-Control", span_of("no-store"));
-    answer_body(&answer, "text/plain; charset=utf-8", span_of(word));
-    conn_answer(conn, &answer);
-}
-
-void health_begin(struct conn *conn)
-{
-    answer_word(conn, "ok\n");
-}
-
-static void probed(struct store_call *call)
-{
-    struct fetch *fetch = container_of(call, struct fetch, call);
-    struct error why = call->error;
-    struct conn *conn = fetch->exchange.conn;
-    free_fetch(fetch);
-    if (!error_is_set(&why)) {
-        answer_word(conn, "ready\n");
-        return;
-    }
-    why.code = ERROR_STORE_UNAVAILABLE;
-    conn_answer_error(conn, &why);
-}
-
-void ready_begin(struct conn *conn)
-{
-    struct ingest *ingest = ingest_of(conn);
-    struct error error;
-    struct request none = {0};
-    if (ingest->is_draining) {
-        error_set(&error, ERROR_DRAINING, "The server is shutting down.");
-        conn_answer_error(conn, &error);
-        return;
-    }
-    struct fetch *fetch = open_fetch(&none, "", &(struct conditions){0});
-    if (fetch == NULL) {
-        error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
-        conn_answer_error(conn, &error);
-        return;
-    }
-    fetch->call.done = probed;
-    conn_take(conn, &fetch->exchange);
-    struct store *store = ingest->intake.store;
-    if (store->ops->probe(store, ingest->intake.loop, &fetch->call))
-        probed(&fetch->call);
 }

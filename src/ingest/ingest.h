@@ -30,6 +30,12 @@ void raw_begin(struct conn *conn, const struct request *request, struct span pat
 void files_begin(struct conn *conn, const struct request *request, struct span path);
 void removal_begin(struct conn *conn, const struct request *request, struct span path);
 
+/* Of an exchange that has no use for a body: what comes is dropped. */
+void drop_room(struct exchange *exchange, struct room *room_out);
+bool drop_awaits(struct exchange *exchange);
+void drop_body(struct exchange *exchange, const uint8_t *bytes, size_t length);
+void drop_end(struct exchange *exchange, const struct field *trailers, unsigned count);
+
 /* /healthz and /readyz. */
 void health_begin(struct conn *conn);
 void ready_begin(struct conn *conn);

@@ -309,8 +309,3 @@ bool upload_finish(struct upload *upload, const struct digests *claimed, struct 
     *upload->claimed = *claimed;
     return true;
 }
-
-uint64_t upload_bytes(const struct upload *upload)
-{
-    return pipe_bytes(&upload->pipe);
-}

@@ -54,5 +54,3 @@ bool upload_finish(struct upload *upload, const struct digests *claimed, struct 
 
 /* Forgets it, unless it has ended; what is being published goes on and is recorded. Clears the pointer. */
 void upload_abort(struct upload **upload, const struct error *why);
-
-uint64_t upload_bytes(const struct upload *upload);

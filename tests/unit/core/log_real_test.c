@@ -45,6 +45,14 @@ static void end(void)
     assert_int_equal(account_used(ACCOUNT_LOG), 0);
 }
 
+/* An event with nothing to add. */
+static void log_event(enum log_level level, const char *event)
+{
+    struct record record;
+    if (log_begin(&record, level, event))
+        log_end(&record);
+}
+
 /* Everything that was written. */
 static size_t end_and_read(void)
 {
