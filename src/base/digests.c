@@ -358,14 +358,40 @@ bool digests_read_field(struct digests *claimed, struct span name, struct span v
     return digests_merge(claimed, &found, error);
 }
 
+enum { SHOWN_MAX = 32, SHOWN_OF_LONG = 16, SHOWN_SIZE = 2 * SHOWN_MAX + 4 };
+
+/* As answers have it; of a SHA-512 the beginning, so that two of them fit into an error's detail. */
+static void show(const struct row *row, const struct digests *digests, char out[SHOWN_SIZE])
+{
+    const uint8_t *bytes = (const uint8_t *)digests + row->offset;
+    bool is_long = row->length > SHOWN_MAX;
+    if (row->kind == DIGEST_CRC32C)
+        base64_encode(bytes, row->length, out);
+    else
+        hex_encode(bytes, is_long ? SHOWN_OF_LONG : row->length, out);
+    if (is_long)
+        strcpy(out + strlen(out), "...");
+}
+
+static bool refuse_content(const struct row *row, const struct digests *claimed, const struct digests *actual,
+                           struct error *error)
+{
+    char is[SHOWN_SIZE], was_sent[SHOWN_SIZE];
+    show(row, actual, is);
+    show(row, claimed, was_sent);
+    return error_set(error, ERROR_DIGEST_MISMATCH, "The content's %s is %s, not %s as was sent.", row->name, is,
+                     was_sent);
+}
+
 bool digests_agree(const struct digests *claimed, const struct digests *actual, struct error *error)
 {
     for (const struct row *row = rows; row < rows + ROWS; row++) {
         if ((claimed->known & row->kind) == 0)
             continue;
-        if ((actual->known & row->kind) == 0 || !row_is_equal(row, claimed, actual))
-            return error_set(error, ERROR_DIGEST_MISMATCH,
-                             "The content does not have the %s digest that was sent; send both again.", row->name);
+        if ((actual->known & row->kind) == 0)
+            return error_set(error, ERROR_DIGEST_MISMATCH, "The content's %s digest was not taken.", row->name);
+        if (!row_is_equal(row, claimed, actual))
+            return refuse_content(row, claimed, actual, error);
     }
     return true;
 }
