@@ -138,7 +138,9 @@ static bool has_space(struct file_store *store, const struct object_meta *meta, 
     if (system.free_bytes >= needed)
         return true;
     return error_set(error, ERROR_STORAGE_FULL,
-                     "The store has too little free space for this upload; try again later.");
+                     "The upload needs %llu free bytes, with those that --min-free keeps, and the store has %llu; "
+                     "try again later.",
+                     (unsigned long long)needed, (unsigned long long)system.free_bytes);
 }
 
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error)
