@@ -219,8 +219,11 @@ static const char *why_no_listener(const char *address, int result)
 {
     if (result == -EADDRINUSE)
         return "that address is already in use; choose another, or port 0 for a free one";
-    if (result == -EADDRNOTAVAIL || (result == -ENOENT && strncmp(address, "unix:", 5) != 0))
-        return "this machine has no such address";
+    if (result == -EADDRNOTAVAIL)
+        return "this machine has no such address; name one that it has, or 0.0.0.0 or [::] for all";
+    if (result == -ENOENT && strncmp(address, "unix:", 5) != 0)
+        return "no address is known for that name; write an IPv4 address, an IPv6 address in [], localhost or "
+               "unix:/path";
     return strerror(-result);
 }
 
@@ -244,10 +247,36 @@ static bool open_door(struct server *server, const char *address, bool is_admin,
     return true;
 }
 
+static bool is_port_0(const char *address)
+{
+    size_t length = strlen(address);
+    return strncmp(address, "unix:", 5) != 0 && length > 2 && strcmp(address + length - 2, ":0") == 0;
+}
+
+/* The kernel would only say that it is in use. */
+static bool check_twice(const char *setting, const char *address, const struct text_list *before, unsigned count,
+                        struct error *error)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (strcmp(before->items[i], address) == 0 && !is_port_0(address))
+            return server_fail(error, setting, address, "that address is there twice; give each its own port or path");
+    return true;
+}
+
+static bool check_addresses(const struct settings *settings, struct error *error)
+{
+    for (unsigned i = 0; i < settings->listen.count; i++)
+        if (!check_twice("--listen", settings->listen.items[i], &settings->listen, i, error))
+            return false;
+    return check_twice("--admin-listen", settings->admin_listen, &settings->listen, settings->listen.count, error);
+}
+
 bool doors_open(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     server->decide.run = decide;
+    if (!check_addresses(settings, error))
+        return false;
     for (unsigned i = 0; i < settings->listen.count; i++)
         if (!open_door(server, settings->listen.items[i], false, error))
             return false;

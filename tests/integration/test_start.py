@@ -46,6 +46,17 @@ def test_an_address_in_use_is_said(run, start_release, tmp_path):
     server.end([])
 
 
+def test_an_address_that_can_not_be_is_said(run, tmp_path):
+    for address, *words in (('no.such.host.invalid:80', 'IPv4', 'localhost', 'unix:/'), ('192.0.2.1:80', 'this machine', '0.0.0.0')):
+        assert_refused(run('--allow-anonymous', '--listen', address, '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, address, *words)
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        twice = f'127.0.0.1:{free.getsockname()[1]}'
+    for words in (['--listen', twice, '--listen', twice, '--admin-listen', 'off'], ['--listen', twice, '--admin-listen', twice],
+                  ['--listen', f'unix:{tmp_path}/s', '--listen', f'unix:{tmp_path}/s', '--admin-listen', 'off']):
+        assert_refused(run(*words, '--data-dir', tmp_path / 'd'), 1, words[1], 'twice')
+    assert run('--check', '--listen', '127.0.0.1:0', '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', '--data-dir', tmp_path / 'd').returncode == 0
+
+
 def test_the_socket_of_a_dead_server_is_taken_over(start_release, tmp_path):
     server = start_release('--listen', f'unix:{tmp_path}/s')
     server.kill()
