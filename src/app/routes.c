@@ -122,6 +122,9 @@ static void begin_object(struct conn *conn, const struct request *request, struc
 
 /* ---- finding the route ---- */
 
+static const char form_type[] = "multipart/form-data";
+static const char form_hint[] = " Forms are not read: send each file as the body of PUT /files/NAME.";
+
 static const struct route public_routes[] = {
     {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page},
     {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
@@ -172,11 +175,20 @@ static void answer_options(struct conn *conn, const char *allow)
     conn_answer(conn, &answer);
 }
 
+/* Whoever sends a form here expects it to be read. */
+static bool is_form(const struct request *request)
+{
+    struct span type;
+    return request_find(request, "content-type", &type) && type.length >= strlen(form_type) &&
+           span_equal_nocase(span_from(type.at, strlen(form_type)), span_of(form_type));
+}
+
 static void answer_wrong_method(struct conn *conn, const struct request *request, const char *allow)
 {
     struct answer answer;
     struct error error;
-    error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s can't be used here, only %s.", request->method_name.at, allow);
+    error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s can't be used here, only %s.%s", request->method_name.at, allow,
+              is_form(request) ? form_hint : "");
     answer_problem(&answer, &error);
     answer_field(&answer, "Allow", span_of(allow));
     conn_answer(conn, &answer);
@@ -205,7 +217,8 @@ static void begin_on(const struct route *routes, struct conn *conn, const struct
             route->begin(conn, request, rest);
         return;
     }
-    error_set(&error, ERROR_NOT_FOUND, "There is nothing at this path; objects are beneath /files/.");
+    error_set(&error, ERROR_NOT_FOUND, "There is nothing at this path; objects are beneath /files/.%s",
+              is_form(request) ? form_hint : "");
     conn_answer_error(conn, &error);
 }
 
