@@ -62,6 +62,16 @@ static size_t allowance(struct conn *conn, struct room *room)
     return room->length;
 }
 
+/* A client that speaks TLS begins with a record of a handshake (RFC 8446 5.1): it would never find out by itself. */
+static void refuse_bytes(struct conn *conn, const uint8_t *bytes, size_t length)
+{
+    struct error *why = &conn->http->head->error;
+    if (conn->state == CONN_IDLE && length > 0 && bytes[0] == 0x16 && (length == 1 || bytes[1] == 3))
+        error_set(why, ERROR_MALFORMED_REQUEST,
+                  "This address speaks plain HTTP, not TLS: its URLs begin with http://.");
+    conn_refuse(conn, why);
+}
+
 /* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet. The
  * connection may have ended: false then. */
 static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, size_t behind, size_t *used_out)
@@ -89,7 +99,7 @@ static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, s
         end_of_body(self);
         return true;
     case H1_REFUSED:
-        conn_refuse(conn, &conn->http->head->error);
+        refuse_bytes(conn, bytes, length);
         return false;
     }
     return true;
@@ -285,7 +295,7 @@ static void read_head_shortly(struct conn *conn)
     enum h1_event event = h1_parse(conn->h1, conn->http->head, block, (size_t)got, &used, &body);
     socket_read(socket, block, used);
     if (event == H1_REFUSED) {
-        conn_refuse(conn, &conn->http->head->error);
+        refuse_bytes(conn, block, (size_t)got);
         return;
     }
     if (event == H1_HEAD)
