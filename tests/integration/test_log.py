@@ -115,7 +115,9 @@ def test_requests_that_break_off_are_recorded(start):
     requests.put(f'{server.url}/files/big', data=body)
     client = server.connect()  # in the middle of what it sends
     client.sendall(head('PUT', '/files/reset', 'Content-Length: 100') + b'x' * 40)
-    time.sleep(0.2)
+    while server.ask('/api/handles')['open']['upload'] == 0:
+        time.sleep(0.02)
+    time.sleep(0.3)
     reset(client)
     record = record_of(server, '/files/reset')
     assert (record['status'], record['code'], record['received']) == (499, 'client_gone', 40)
