@@ -11,16 +11,54 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Without its comment, and without the carriage return of editors that write one. */
-static struct span strip(struct span line)
+/* Where the comment begins; the length where there is none. */
+static size_t comment_at(struct span line)
 {
-    if (line.length > 0 && line.at[line.length - 1] == '\r')
-        line.length--;
     for (size_t i = 0; i < line.length; i++) {
         if (line.at[i] == '#' && (i == 0 || is_blank(line.at[i - 1])))
-            line.length = i;
+            return i;
     }
-    return span_trim(line);
+    return line.length;
+}
+
+/* The value in quotes that `text` begins with; false when they do not close, or something else than a comment
+ * follows. */
+static bool unquote(struct span text, char *out, struct span *value_out)
+{
+    size_t used = 0, i = 1;
+    for (; i < text.length && text.at[i] != '"'; i++) {
+        bool is_escape = text.at[i] == '\\' && i + 1 < text.length && strchr("\"\\", text.at[i + 1]) != NULL;
+        i += is_escape;
+        out[used++] = text.at[i];
+    }
+    if (i >= text.length)
+        return false;
+    struct span after = span_from(text.at + i + 1, text.length - i - 1);
+    *value_out = span_from(out, used);
+    return after.length == 0 ||
+           (is_blank(after.at[0]) && span_trim(span_from(after.at, comment_at(after))).length == 0);
+}
+
+/* Divides a line at its first `=`; false and why when that can't be. */
+static bool divide(struct span line, char *unquoted, struct span *name_out, struct span *value_out,
+                   const char **why_out)
+{
+    size_t end = comment_at(line);
+    const char *equals = memchr(line.at, '=', end);
+    *name_out = equals == NULL ? line : span_trim(span_from(line.at, (size_t)(equals - line.at)));
+    if (equals == NULL || name_out->length == 0) {
+        *why_out = "can't be read: a line is `name = value`, or a comment that begins with `#`.";
+        return false;
+    }
+    size_t from = (size_t)(equals - line.at) + 1;
+    *value_out = span_trim(span_from(line.at + from, end - from));
+    if (value_out->length == 0 || value_out->at[0] != '"')
+        return true;
+    from = (size_t)(value_out->at - line.at);
+    if (unquote(span_from(line.at + from, line.length - from), unquoted, value_out))
+        return true;
+    *why_out = "has a value that begins with a quote and does not end with one; a quote inside is `\\\"`.";
+    return false;
 }
 
 enum file_step file_next(struct file_walk *walk, struct span *name_out, struct span *value_out, const char **why_out)
@@ -33,27 +71,36 @@ enum file_step file_next(struct file_walk *walk, struct span *name_out, struct s
     while (span_next(&walk->rest, '\n', &line)) {
         walk->line++;
         if (line.length > FILE_LINE_MAX_BYTES) {
-            *why_out = "is longer than 4096 bytes.";
+            *why_out = "is longer than 16384 bytes.";
             return FILE_WRONG;
         }
         if (!utf8_is_valid(line) || (line.length > 0 && memchr(line.at, '\0', line.length) != NULL)) {
             *why_out = "is not text in UTF-8.";
             return FILE_WRONG;
         }
-        line = strip(line);
-        if (line.length == 0)
-            continue;
-        const char *equals = memchr(line.at, '=', line.length);
-        if (equals == NULL || equals == line.at) {
-            *why_out = "can't be read: a line is `name = value`, or a comment that begins with `#`.";
-            return FILE_WRONG;
-        }
-        size_t length = (size_t)(equals - line.at);
-        *name_out = span_trim(span_from(line.at, length));
-        *value_out = span_trim(span_from(equals + 1, line.length - length - 1));
-        return FILE_SETTING;
+        if (line.length > 0 && line.at[line.length - 1] == '\r')
+            line.length--; /* some editors write one */
+        line = span_trim(line);
+        if (line.length > 0 && line.at[0] != '#')
+            return divide(line, walk->unquoted, name_out, value_out, why_out) ? FILE_SETTING : FILE_WRONG;
     }
     return FILE_END;
+}
+
+static bool needs_quotes(struct span value)
+{
+    return value.length > 0 && (value.at[0] == '"' || value.at[0] == '#' || comment_at(value) < value.length ||
+                                span_trim(value).length < value.length);
+}
+
+int file_write_value(const char *value, FILE *to)
+{
+    if (!needs_quotes(span_of(value)))
+        return fprintf(to, "%s", value);
+    int written = fprintf(to, "\"");
+    for (; *value != '\0'; value++)
+        written += fprintf(to, "%s%c", *value == '"' || *value == '\\' ? "\\" : "", *value);
+    return written + fprintf(to, "\"");
 }
 
 bool file_load(const char *path, struct file_text *text_out, struct error *error)

@@ -29,16 +29,21 @@ static void print_origin(const struct settings *settings, const struct setting *
         fprintf(to, "# file %s\n", name);
         return;
     case LEVEL_DEFAULT:
-        fprintf(to, setting->initial == NULL ? "# default: %s\n" : "# default\n", setting->initial_words);
+        if (setting->initial != NULL)
+            fputs("# default\n", to);
+        else
+            fprintf(to, "# %s: %s\n", value_is_there(setting, settings) ? "computed" : "default",
+                    setting->initial_words);
     }
 }
 
 void settings_print(const struct settings *settings, FILE *to)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        /* Not a line of the file: what has no value, and the file itself. */
+        /* Not a line of the file: what has no value or is computed (and would not be any more), and the file itself. */
         const struct setting *setting = &setting_table[i];
-        bool is_line = value_is_there(setting, settings) && i != SETTING_config;
+        bool is_chosen = setting->initial != NULL || settings->memory->origins[i].level != LEVEL_DEFAULT;
+        bool is_line = is_chosen && i != SETTING_config;
         int used = fprintf(to, "%s%s = ", is_line ? "" : "# ", setting->name);
         used += value_print(setting, settings, to);
         pad(to, used, PRINT_COLUMN);

@@ -60,7 +60,8 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
 /* Gives the texts back. Fine after a settings_load that failed, and twice. */
 void settings_free(struct settings *settings);
 
-/* Every setting as a line of the file, with a comment that says where its value came from. Reads back as it is. */
+/* Every setting as a line of the file, with a comment that says where its value came from; what was computed is a
+ * comment whole. As a file it gives the same settings. */
 void settings_print(const struct settings *settings, FILE *to);
 
 /* Every flag with its default, wrapped at 100 columns. */

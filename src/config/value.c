@@ -6,6 +6,8 @@
 #include "base/store_url.h"
 #include "base/utf8.h"
 #include "config/address.h"
+#include "config/file.h"
+#include "core/socket.h"
 
 static const struct {
     const char *word;
@@ -195,10 +197,13 @@ bool value_is_there(const struct setting *setting, const struct settings *settin
 
 static int print_list(const struct text_list *list, FILE *to)
 {
-    int written = 0;
-    for (unsigned i = 0; i < list->count; i++)
-        written += fprintf(to, "%s%s", i == 0 ? "" : ", ", list->items[i]);
-    return written;
+    char text[SETTING_LIST_MAX * (ADDRESS_SIZE + 2)] = "", *at = text;
+    for (unsigned i = 0; i < list->count; i++) {
+        at = span_put(at, span_of(i == 0 ? "" : ", "));
+        at = span_put(at, span_of(list->items[i]));
+    }
+    *at = '\0';
+    return file_write_value(text, to);
 }
 
 int value_print(const struct setting *setting, const struct settings *settings, FILE *to)
@@ -216,6 +221,6 @@ int value_print(const struct setting *setting, const struct settings *settings, 
     case KIND_ADDRESSES:
         return print_list(field, to);
     default:
-        return value_is_there(setting, settings) ? fprintf(to, "%s", *(const char *const *)field) : 0;
+        return value_is_there(setting, settings) ? file_write_value(*(const char *const *)field, to) : 0;
     }
 }

@@ -21,7 +21,7 @@ bool value_is_yes_or_no(struct span text);
 /* False for a text that nobody set and that has no default. */
 bool value_is_there(const struct setting *setting, const struct settings *settings);
 
-/* Writes the field's value as value_read takes it, items of a list divided by commas. The number of characters. */
+/* Writes the field's value as it stands in a file, items of a list divided by commas. The number of characters. */
 int value_print(const struct setting *setting, const struct settings *settings, FILE *to);
 
 /* Where the text is among the setting's choices, from 0; -1 when it is none of them. */

@@ -75,7 +75,8 @@ static void count(struct write_back *back, struct file_store *store)
     back->is_counted = true;
 }
 
-/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not busy. */
+/* More was written, or a write-back has returned: begins the next one where it is due. The sink's own call is not
+ * busy. */
 static void go_on(struct file_sink *file)
 {
     struct write_back *back = &file->write_back;

@@ -166,7 +166,7 @@ def test_every_place_of_a_setting_counts(run, tmp_path):
     assert_refused(run(environment={'PENSTOCK_MEMORY_LIMT': '64MiB'}), 2, 'PENSTOCK_MEMORY_LIMT')
     assert_refused(run('--memory-limit', '64MiB', environment={'PENSTOCK_MEMORY_LIMIT': '64MB'}), 2, 'PENSTOCK_MEMORY_LIMIT')
     for content, named in (('memory-limit 64MiB\n', ':1'), ('threads = 1\nthreads = 2\n', ':2'), ('\n\nnonsense = 1\n', ':3'), ('config = x\n', ':1'),
-                           ('threads = \xff\n', ':1'), ('threads = 1' + ' ' * 5000 + '\n', ':1')):
+                           ('threads = \xff\n', ':1'), ('threads = 1' + ' ' * 20000 + '\n', ':1')):
         config.write_bytes(content.encode('latin-1'))
         assert_refused(run('--config', config), 2, named)
 

@@ -52,6 +52,17 @@ static const struct {
     {"store = file:///a=b\n", "1:store=file:///a=b\n"},
     {"data-dir = /with a blank\n", "1:data-dir=/with a blank\n"},
     {"store =\n", "1:store=\n"},
+    {"data-dir =#a\n", "1:data-dir=#a\n"},
+    {"data-dir = \"/a #b\"\n", "1:data-dir=/a #b\n"},
+    {"data-dir=\" a \"\t# why\r\n", "1:data-dir= a \n"},
+    {"data-dir = \"\"", "1:data-dir=\n"},
+    {"data-dir = \"a\\\"b\\\\c\\d\"", "1:data-dir=a\"b\\c\\d\n"},
+    {"data-dir = a \"b\" # c", "1:data-dir=a \"b\"\n"},
+    {"data-dir = \"a\n", "1!"},
+    {"data-dir = \"a\\\"\n", "1!"},
+    {"data-dir = \"a\"b\n", "1!"},
+    {"data-dir = \"a\"#b\n", "1!"},
+    {"data-dir # = a\n", "1!"},
     {"durable = no\nserve\n", "1:durable=no\n2!"},
     {"= no\n", "1!"},
     {"[section]\n", "1!"},
@@ -82,10 +93,39 @@ static void a_line_is_bounded(void **state)
     assert_int_equal(file_next(&walk, &name, &value, &why), FILE_WRONG);
 }
 
+static void a_value_is_written_as_it_is_read(void **state)
+{
+    static const struct {
+        const char *value, *written;
+    } values[] = {
+        {"/srv/up loads", "/srv/up loads"},
+        {"a#b", "a#b"},
+        {"a\"b", "a\"b"},
+        {"\\", "\\"},
+        {"#", "\"#\""},
+        {"a #b", "\"a #b\""},
+        {"a\t#", "\"a\t#\""},
+        {" a", "\" a\""},
+        {"a ", "\"a \""},
+        {"\"a\"", "\"\\\"a\\\"\""},
+        {" \\\"", "\" \\\\\\\"\""},
+    };
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        char text[64] = "", line[96], steps[96];
+        FILE *to = fmemopen(text, sizeof text, "w");
+        assert_int_equal(file_write_value(values[i].value, to), strlen(values[i].written));
+        fclose(to);
+        assert_string_equal(text, values[i].written);
+        snprintf(line, sizeof line, "data-dir = %s  # why", text);
+        snprintf(steps, sizeof steps, "1:data-dir=%s\n", values[i].value);
+        assert_string_equal(walk_through(span_of(line)), steps);
+    }
+}
+
 /* Whatever stands in the file, the walk ends and stays inside of the text. */
 static void any_bytes_are_walked_through(void **state)
 {
-    static const char letters[] = "a= #\n\r\t-\xC3\xA9\xFF";
+    static const char letters[] = "a= #\"\\\n\r\t-\xC3\xA9\xFF";
     srand(1);
     for (int round = 0; round < 20000; round++) {
         size_t length = (size_t)rand() % 24;
@@ -101,6 +141,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_names_values_and_comments),
+        cmocka_unit_test(a_value_is_written_as_it_is_read),
         cmocka_unit_test(a_zero_is_not_text),
         cmocka_unit_test(a_line_is_bounded),
         cmocka_unit_test(any_bytes_are_walked_through),
