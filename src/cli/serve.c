@@ -3,6 +3,7 @@
 #include "base/span.h"
 #include "cli/cli.h"
 #include "config/settings.h"
+#include "core/log.h"
 
 /* What serve does instead of serving; its flags beside the settings. */
 enum option { OPTION_HELP, OPTION_PRINT_CONFIG, OPTION_CHECK, OPTION_COUNT };
@@ -64,6 +65,19 @@ static int take_options(int argc, char **argv, bool *is_chosen)
     return kept;
 }
 
+/* With the log, which has what does not keep it from serving. */
+static enum exit_code check(const struct settings *settings)
+{
+    struct error error;
+    log_open(settings_log_level(settings), settings_log_format(settings));
+    bool is_fine = server_check(settings, &error);
+    log_close();
+    if (!is_fine)
+        return cli_refuse(&error);
+    puts("ok");
+    return cli_written();
+}
+
 enum exit_code command_serve(int argc, char **argv, char **environment)
 {
     bool is_chosen[OPTION_COUNT] = {false};
@@ -82,10 +96,7 @@ enum exit_code command_serve(int argc, char **argv, char **environment)
     if (is_chosen[OPTION_PRINT_CONFIG])
         settings_print(&settings, stdout);
     if (is_chosen[OPTION_CHECK]) {
-        bool is_fine = server_check(&settings, &error);
-        if (is_fine)
-            puts("ok");
-        code = is_fine ? cli_written() : cli_refuse(&error);
+        code = check(&settings);
     } else if (is_chosen[OPTION_PRINT_CONFIG]) {
         code = cli_written();
     } else {

@@ -195,6 +195,21 @@ static int sync_folders(struct file_store *store, int instances, int own)
     return result == 0 ? folder_sync(store->root) : result;
 }
 
+/* Uploads will be told one by one; who starts the server may want to know before. */
+static void warn_when_full(const struct file_store *store, const char *folder)
+{
+    struct file_system system;
+    struct record record;
+    if (folder_system(store->root, &system) < 0 || system.free_bytes >= store->terms.min_free ||
+        !log_begin(&record, LOG_WARN,
+                   "the store has less free space than --min-free: uploads are refused until it has"))
+        return;
+    log_text(&record, "folder", span_of(folder));
+    log_number(&record, "free", system.free_bytes);
+    log_number(&record, "min_free", store->terms.min_free);
+    log_end(&record);
+}
+
 static bool note_record(void *owner, const char *name)
 {
     struct file_store *store = owner;
@@ -289,6 +304,7 @@ bool store_file_open(const char *folder, const struct store_terms *terms, struct
         file_store_close(&store->store);
         return false;
     }
+    warn_when_full(store, folder);
     *store_out = &store->store;
     return true;
 }

@@ -1,4 +1,5 @@
 """What can't start says why in one sentence; --check, --print-config, --help."""
+import json
 import os
 import re
 import shutil
@@ -179,6 +180,17 @@ def test_check_opens_everything_and_serves_nothing(run, start_release, tmp_path)
     server = start_release()
     assert_refused(run('--check', '--listen', f'127.0.0.1:{server.port}', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, 'in use')
     server.end([])
+
+
+def test_a_store_that_is_nearly_full_is_said_at_the_start(run, start_release, tmp_path):
+    checked = run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '1000TiB')
+    assert (checked.returncode, checked.stdout.strip()) == (0, 'ok'), checked
+    assert 'less free space than --min-free' in checked.stderr and checked.stderr.count('\n') == 1, checked
+    assert run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '0').stderr == ''
+    server = start_release('--min-free', '1000TiB')
+    server.end([])
+    record, = (record for record in map(json.loads, server.log().splitlines()) if 'less free space' in record['event'])
+    assert record['level'] == 'warn' and record['free'] < record['min_free'] == 1000 << 40, record
 
 
 def test_the_commands_say_what_they_are(run):
