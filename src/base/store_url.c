@@ -46,6 +46,8 @@ bool store_url_read(struct span text, struct store_url *url_out, struct error *e
         return true;
     if (text.length >= length && span_equal_nocase(span_from(text.at, length), span_of(file)))
         return file_read(span_from(text.at + length, text.length - length), url_out, error);
+    if (span_equal_nocase(text, span_of("null")))
+        return error_set(error, ERROR_INVALID_SETTING, "A store is a URL: write `null:`, with the colon.");
     if (!has_scheme(text))
         return error_set(error, ERROR_INVALID_SETTING,
                          "A store is a URL, not a plain path: write `file:///srv/uploads` for a folder.");
