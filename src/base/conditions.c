@@ -1,6 +1,7 @@
 /* Conditional requests. */
 #include "base/conditions.h"
 
+#include "base/ascii.h"
 #include "base/httptime.h"
 
 /* Takes an entity tag (RFC 9110 8.8.3) off the front of `rest`. It knows no escapes: a backslash is part of it. */
@@ -16,7 +17,7 @@ static bool take_tag(struct span *rest, bool *is_weak_out, struct span *tag_out)
     size_t length = 1;
     while (length < text.length && text.at[length] != '"') {
         char c = text.at[length++];
-        if ((c >= 0 && c <= ' ') || c == 0x7F)
+        if (c == ' ' || ascii_is_control(c))
             return false;
     }
     if (length == text.length)

@@ -1,6 +1,7 @@
 /* Digests in header fields: read, merged, compared. */
 #include "base/digests.h"
 
+#include "base/ascii.h"
 #include "base/base64.h"
 
 static const struct row {
@@ -67,26 +68,6 @@ static bool digests_merge(struct digests *claimed, const struct digests *found, 
     return true;
 }
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_lower(char c)
-{
-    return c >= 'a' && c <= 'z';
-}
-
-static bool is_alphanumeric(char c)
-{
-    return is_digit(c) || is_lower(c) || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_in(char c, const char *set)
-{
-    return c != '\0' && strchr(set, c) != NULL;
-}
-
 /* The next character, or NUL, which no rule of RFC 8941 accepts, at the end. */
 static char sf_peek(const struct span *rest)
 {
@@ -115,17 +96,17 @@ static void sf_skip_blanks(struct span *rest)
 
 static void sf_skip_ows(struct span *rest)
 {
-    while (is_in(sf_peek(rest), " \t"))
+    while (ascii_is_in(sf_peek(rest), " \t"))
         sf_skip(rest, 1);
 }
 
 /* RFC 8941 4.2.3.3 */
 static bool sf_read_key(struct span *rest, struct span *key_out)
 {
-    if (!is_lower(sf_peek(rest)) && sf_peek(rest) != '*')
+    if (!ascii_is_lower(sf_peek(rest)) && sf_peek(rest) != '*')
         return false;
     *key_out = span_from(rest->at, 0);
-    while (is_lower(sf_peek(rest)) || is_digit(sf_peek(rest)) || is_in(sf_peek(rest), "_-.*")) {
+    while (ascii_is_lower(sf_peek(rest)) || ascii_is_digit(sf_peek(rest)) || ascii_is_in(sf_peek(rest), "_-.*")) {
         sf_skip(rest, 1);
         key_out->length++;
     }
@@ -138,7 +119,7 @@ static bool sf_read_bytes(struct span *rest, struct span *bytes_out)
     if (!sf_accept(rest, ':'))
         return false;
     *bytes_out = span_from(rest->at, 0);
-    while (is_alphanumeric(sf_peek(rest)) || is_in(sf_peek(rest), "+/=")) {
+    while (ascii_is_alphanumeric(sf_peek(rest)) || ascii_is_in(sf_peek(rest), "+/=")) {
         sf_skip(rest, 1);
         bytes_out->length++;
     }
@@ -151,7 +132,7 @@ static bool sf_skip_string(struct span *rest)
     if (!sf_accept(rest, '"'))
         return false;
     while (!sf_accept(rest, '"')) {
-        if (sf_accept(rest, '\\') && !is_in(sf_peek(rest), "\"\\"))
+        if (sf_accept(rest, '\\') && !ascii_is_in(sf_peek(rest), "\"\\"))
             return false;
         if (sf_peek(rest) < ' ' || sf_peek(rest) > '~')
             return false;
@@ -163,7 +144,7 @@ static bool sf_skip_string(struct span *rest)
 static size_t sf_skip_digits(struct span *rest)
 {
     size_t count = 0;
-    for (; is_digit(sf_peek(rest)); count++)
+    for (; ascii_is_digit(sf_peek(rest)); count++)
         sf_skip(rest, 1);
     return count;
 }
@@ -188,13 +169,13 @@ static bool sf_read_bare_item(struct span *rest, struct span *bytes_out)
         return sf_read_bytes(rest, bytes_out);
     if (c == '"')
         return sf_skip_string(rest);
-    if (c == '-' || is_digit(c))
+    if (c == '-' || ascii_is_digit(c))
         return sf_skip_number(rest);
     if (sf_accept(rest, '?'))
         return sf_accept(rest, '0') || sf_accept(rest, '1');
-    if (c != '*' && (is_digit(c) || !is_alphanumeric(c)))
+    if (c != '*' && (ascii_is_digit(c) || !ascii_is_alphanumeric(c)))
         return false;
-    while (is_alphanumeric(sf_peek(rest)) || is_in(sf_peek(rest), "!#$%&'*+-.^_`|~:/"))
+    while (ascii_is_alphanumeric(sf_peek(rest)) || ascii_is_in(sf_peek(rest), "!#$%&'*+-.^_`|~:/"))
         sf_skip(rest, 1);
     return true;
 }
@@ -221,7 +202,7 @@ static bool sf_skip_inner_list(struct span *rest)
         struct span ignored;
         if (!sf_read_bare_item(rest, &ignored) || !sf_skip_parameters(rest))
             return false;
-        if (!is_in(sf_peek(rest), " )"))
+        if (!ascii_is_in(sf_peek(rest), " )"))
             return false;
         sf_skip_blanks(rest);
     }

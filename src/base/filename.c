@@ -1,6 +1,7 @@
 /* File names of clients: made safe, and written into Content-Disposition. */
 #include "base/filename.h"
 
+#include "base/ascii.h"
 #include "base/percent.h"
 #include "base/utf8.h"
 
@@ -10,11 +11,6 @@ static struct span last_component(struct span name)
     while (begin > 0 && name.at[begin - 1] != '/' && name.at[begin - 1] != '\\')
         begin--;
     return name.length > 0 ? span_from(name.at + begin, name.length - begin) : name;
-}
-
-static bool is_control(char c)
-{
-    return (c >= 0 && c < ' ') || c == 0x7F;
 }
 
 size_t filename_make_safe(struct span name, char *out)
@@ -28,7 +24,7 @@ size_t filename_make_safe(struct span name, char *out)
         size_t length = utf8_character(rest, &is_valid);
         struct span character = is_valid ? span_from(rest.at, length) : span_of(UTF8_REPLACEMENT);
         rest = span_from(rest.at + length, rest.length - length);
-        if (is_control(character.at[0]))
+        if (ascii_is_control(character.at[0]))
             continue;
 
         is_leading = is_leading && character.at[0] == '.';

@@ -1,6 +1,7 @@
 /* A streaming JSON writer. */
 #include "base/json.h"
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 void json_begin(struct json *json, char *buffer, size_t size, void (*empty)(struct json *, const char *, size_t))
@@ -165,15 +166,9 @@ void json_string(struct json *json, struct span value)
 
 static void put_integer(struct json *json, bool is_negative, uint64_t magnitude)
 {
-    char digits[21]; /* a sign and 20 digits */
-    size_t begin = sizeof digits;
-    do {
-        digits[--begin] = (char)('0' + magnitude % 10);
-        magnitude /= 10;
-    } while (magnitude > 0);
-    if (is_negative)
-        digits[--begin] = '-';
-    put_value(json, span_from(digits + begin, sizeof digits - begin));
+    char number[1 + ASCII_NUMBER_MAX] = "-";
+    const char *end = ascii_put_number(number + is_negative, magnitude);
+    put_value(json, span_from(number, (size_t)(end - number)));
 }
 
 void json_u64(struct json *json, uint64_t value)

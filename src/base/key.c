@@ -1,6 +1,7 @@
 /* The rule of keys. */
 #include "base/key.h"
 
+#include "base/ascii.h"
 #include "base/percent.h"
 #include "base/utf8.h"
 
@@ -19,7 +20,7 @@ static bool segment_check(struct span segment, struct error *error)
 static bool has_control_character(struct span text)
 {
     for (size_t i = 0; i < text.length; i++) {
-        if ((text.at[i] >= 0 && text.at[i] < ' ') || text.at[i] == 0x7F)
+        if (ascii_is_control(text.at[i]))
             return true;
     }
     return false;

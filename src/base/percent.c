@@ -3,16 +3,7 @@
 
 #include <stdint.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+#include "base/ascii.h"
 
 /* The next character of `text`, decoded, and how many were read for it; 0 where a percent sign stands alone. */
 static size_t decode_one(struct span text, char *character_out)
@@ -20,8 +11,8 @@ static size_t decode_one(struct span text, char *character_out)
     *character_out = text.at[0];
     if (text.at[0] != '%')
         return 1;
-    int high = text.length >= 3 ? hex_value(text.at[1]) : -1;
-    int low = text.length >= 3 ? hex_value(text.at[2]) : -1;
+    int high = text.length >= 3 ? ascii_hex_value(text.at[1]) : -1;
+    int low = text.length >= 3 ? ascii_hex_value(text.at[2]) : -1;
     if (high < 0 || low < 0)
         return 0;
     *character_out = (char)(high * 16 + low);
@@ -45,11 +36,6 @@ long percent_decode(struct span text, char *out, size_t size)
     return (long)used;
 }
 
-static bool is_alphanumeric(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
 /* Encodes all but letters, digits and what `keep` lists. */
 static long encode(struct span text, const char *keep, char *out, size_t size)
 {
@@ -57,7 +43,7 @@ static long encode(struct span text, const char *keep, char *out, size_t size)
     size_t used = 0;
     for (size_t i = 0; i < text.length; i++) {
         char c = text.at[i];
-        bool is_kept = is_alphanumeric(c) || (c != '\0' && strchr(keep, c) != NULL);
+        bool is_kept = ascii_is_alphanumeric(c) || ascii_is_in(c, keep);
         if (used + (is_kept ? 1 : 3) >= size)
             return -1;
         if (is_kept) {

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "base/ascii.h"
+
 /* A number as it was written: `1.5 MiB` gives whole 1, fraction `5`, unit `MiB`. */
 struct number {
     uint64_t whole;
@@ -13,7 +15,7 @@ struct number {
 static size_t digits_at(struct span text)
 {
     size_t count = 0;
-    while (count < text.length && text.at[count] >= '0' && text.at[count] <= '9')
+    while (count < text.length && ascii_is_digit(text.at[count]))
         count++;
     return count;
 }

@@ -1,15 +1,7 @@
 /* Views of text: compared, trimmed, divided, copied. */
 #include "base/span.h"
 
-static char ascii_lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
-}
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
+#include "base/ascii.h"
 
 bool span_equal(struct span a, struct span b)
 {
@@ -67,11 +59,11 @@ bool span_starts_with(struct span text, struct span prefix)
 
 struct span span_trim(struct span text)
 {
-    while (text.length > 0 && is_blank(text.at[0])) {
+    while (text.length > 0 && ascii_is_blank(text.at[0])) {
         text.at++;
         text.length--;
     }
-    while (text.length > 0 && is_blank(text.at[text.length - 1]))
+    while (text.length > 0 && ascii_is_blank(text.at[text.length - 1]))
         text.length--;
     return text;
 }
@@ -145,7 +137,7 @@ bool span_to_u64(struct span text, unsigned long long *value_out)
 {
     unsigned long long value = 0;
     for (size_t i = 0; i < text.length; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9')
+        if (!ascii_is_digit(text.at[i]))
             return false;
         if (__builtin_mul_overflow(value, 10ULL, &value) ||
             __builtin_add_overflow(value, (unsigned long long)(text.at[i] - '0'), &value))

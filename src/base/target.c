@@ -3,20 +3,7 @@
 
 #include <stdint.h>
 
-static bool is_in(char c, const char *set)
-{
-    return c != '\0' && strchr(set, c) != NULL;
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
+#include "base/ascii.h"
 
 static struct span without(struct span text, size_t count)
 {
@@ -64,7 +51,7 @@ static bool take_authority(struct span *text, struct target *target)
     *text = without(*text, 3);
 
     size_t length = 0;
-    while (length < text->length && !is_in(text->at[length], "/?"))
+    while (length < text->length && !ascii_is_in(text->at[length], "/?"))
         length++;
     target->authority = span_from(text->at, length);
     *text = without(*text, length);
@@ -116,7 +103,7 @@ static bool group_is_valid(struct span group)
     if (group.length == 0 || group.length > 4)
         return false;
     for (size_t i = 0; i < group.length; i++) {
-        if (!is_hex(group.at[i]))
+        if (!ascii_is_hex(group.at[i]))
             return false;
     }
     return true;
@@ -157,9 +144,9 @@ static bool name_is_valid(struct span name)
 {
     for (size_t i = 0; i < name.length; i++) {
         char c = name.at[i];
-        if (c == '%' && (name.length - i < 3 || !is_hex(name.at[i + 1]) || !is_hex(name.at[i + 2])))
+        if (c == '%' && (name.length - i < 3 || !ascii_is_hex(name.at[i + 1]) || !ascii_is_hex(name.at[i + 2])))
             return false;
-        if (!is_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !is_in(c, "-._~!$&'()*+,;=%"))
+        if (!ascii_is_alphanumeric(c) && !ascii_is_in(c, "-._~!$&'()*+,;=%"))
             return false;
     }
     return name.length > 0;

@@ -1,13 +1,9 @@
 #include "config/address.h"
 
+#include "base/ascii.h"
 #include "core/socket.h"
 
 enum { UNIX_PATH_MAX_BYTES = 107, PORT_MAX = 65535 }; /* sun_path without its zero (unix(7)) */
-
-static bool is_letter_or_digit(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
 
 static bool is_port(struct span text)
 {
@@ -19,7 +15,7 @@ static bool is_port(struct span text)
 static bool is_host(struct span text)
 {
     for (size_t i = 0; i < text.length; i++) {
-        if (!is_letter_or_digit(text.at[i]) && strchr(".-_", text.at[i]) == NULL)
+        if (!ascii_is_alphanumeric(text.at[i]) && !ascii_is_in(text.at[i], ".-_"))
             return false;
     }
     return text.length > 0;
@@ -33,7 +29,7 @@ static bool is_ipv6(struct span text)
     const char *zone = memchr(text.at, '%', text.length);
     size_t length = zone == NULL ? text.length : (size_t)(zone - text.at);
     for (size_t i = 0; i < length; i++) {
-        if (strchr("0123456789abcdefABCDEF:.", text.at[i]) == NULL)
+        if (!ascii_is_hex(text.at[i]) && !ascii_is_in(text.at[i], ":."))
             return false;
     }
     return zone == NULL || is_host(span_from(zone + 1, text.length - length - 1));

@@ -3,19 +3,15 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "core/account.h"
-
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
 
 /* Where the comment begins; the length where there is none. */
 static size_t comment_at(struct span line)
 {
     for (size_t i = 0; i < line.length; i++) {
-        if (line.at[i] == '#' && (i == 0 || is_blank(line.at[i - 1])))
+        if (line.at[i] == '#' && (i == 0 || ascii_is_blank(line.at[i - 1])))
             return i;
     }
     return line.length;
@@ -27,7 +23,7 @@ static bool unquote(struct span text, char *out, struct span *value_out)
 {
     size_t used = 0, i = 1;
     for (; i < text.length && text.at[i] != '"'; i++) {
-        bool is_escape = text.at[i] == '\\' && i + 1 < text.length && strchr("\"\\", text.at[i + 1]) != NULL;
+        bool is_escape = text.at[i] == '\\' && i + 1 < text.length && ascii_is_in(text.at[i + 1], "\"\\");
         i += is_escape;
         out[used++] = text.at[i];
     }
@@ -36,7 +32,7 @@ static bool unquote(struct span text, char *out, struct span *value_out)
     struct span after = span_from(text.at + i + 1, text.length - i - 1);
     *value_out = span_from(out, used);
     return after.length == 0 ||
-           (is_blank(after.at[0]) && span_trim(span_from(after.at, comment_at(after))).length == 0);
+           (ascii_is_blank(after.at[0]) && span_trim(span_from(after.at, comment_at(after))).length == 0);
 }
 
 /* Divides a line at its first `=`; false and why when that can't be. */

@@ -1,7 +1,6 @@
 #include "config/value.h"
 
-#include <inttypes.h>
-
+#include "base/ascii.h"
 #include "base/quantity.h"
 #include "base/store_url.h"
 #include "base/utf8.h"
@@ -69,7 +68,7 @@ static bool is_readable(struct span text)
     if (text.length == 0 || !utf8_is_valid(text))
         return false;
     for (size_t i = 0; i < text.length; i++) {
-        if ((unsigned char)text.at[i] < ' ' || text.at[i] == 0x7F)
+        if (ascii_is_control(text.at[i]))
             return false;
     }
     return true;
@@ -127,7 +126,7 @@ static void write_number(const struct setting *setting, uint64_t value, char out
     else if (setting->kind == KIND_DURATION)
         quantity_write_duration(value, out);
     else
-        snprintf(out, QUANTITY_SIZE, "%" PRIu64, value);
+        *ascii_put_number(out, value) = '\0';
 }
 
 static void number_allowed(const struct setting *setting, char out[VALUE_ALLOWED_SIZE])

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/ascii.h"
+
 void answer_begin(struct answer *answer, int status)
 {
     answer->status = status;
@@ -37,9 +39,9 @@ void answer_field(struct answer *answer, const char *name, struct span value)
 
 void answer_number(struct answer *answer, const char *name, uint64_t value)
 {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-    answer_field(answer, name, span_from(digits, (size_t)length));
+    char number[ASCII_NUMBER_MAX];
+    const char *end = ascii_put_number(number, value);
+    answer_field(answer, name, span_from(number, (size_t)(end - number)));
 }
 
 void answer_body(struct answer *answer, const char *content_type, struct span body)

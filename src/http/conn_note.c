@@ -1,6 +1,7 @@
 /* What is known of a request for its answer and for the log: one record, when it is over. */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "core/account.h"
 #include "core/log.h"
@@ -26,8 +27,7 @@ static bool is_request_id(struct span id)
 {
     for (size_t i = 0; i < id.length; i++) {
         char c = id.at[i];
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-              c == '-'))
+        if (!ascii_is_alphanumeric(c) && !ascii_is_in(c, "._-"))
             return false;
     }
     return id.length >= 1 && id.length <= REQUEST_ID_MAX;

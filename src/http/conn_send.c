@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/httptime.h"
 #include "core/account.h"
 #include "http/conn_state.h"
@@ -53,24 +54,12 @@ static bool has_no_body(int status)
     return status == 204 || status == 304;
 }
 
-static char *put_number(char *at, uint64_t number)
-{
-    char digits[20];
-    size_t count = 0;
-    do
-        digits[count++] = (char)('0' + number % 10);
-    while ((number /= 10) > 0);
-    while (count > 0)
-        *at++ = digits[--count];
-    return at;
-}
-
 /* The line, and the fields that every answer has. Written by hand: it is a good part of what a small upload costs. */
 static size_t write_front(struct conn *conn, const struct answer *answer, char *front)
 {
     uint64_t length = answer->reader != NULL ? answer->length : answer->body.length;
     char *at = span_put(front, span_of("HTTP/1.1 "));
-    at = put_number(at, (uint64_t)answer->status);
+    at = ascii_put_number(at, (uint64_t)answer->status);
     at = span_put(at, span_of(" "));
     at = span_put(at, span_of(status_phrase(answer->status)));
     at = span_put(at, span_of("\r\nDate: "));
@@ -79,7 +68,7 @@ static size_t write_front(struct conn *conn, const struct answer *answer, char *
     at = span_put(at, span_of(conn_request_id(conn)));
     if (!has_no_body(answer->status) && !answer->has_length) {
         at = span_put(at, span_of("\r\nContent-Length: "));
-        at = put_number(at, length);
+        at = ascii_put_number(at, length);
     }
     if (!conn->keeps_alive)
         at = span_put(at, span_of("\r\nConnection: close"));

@@ -1,5 +1,7 @@
 #include "http/guard.h"
 
+#include "base/ascii.h"
+
 void guard_enter(struct guard *guard, enum guard_place place)
 {
     if (place == GUARD_BEFORE)
@@ -26,7 +28,7 @@ static bool check_lines(const struct guard *guard, unsigned char byte, struct er
         return refuse(error, "a folded or indented line");
     if (guard->last == '\n' && byte == ':')
         return refuse(error, "a field without a name");
-    if ((byte < ' ' && byte != '\r' && byte != '\n' && byte != '\t') || byte == 0x7f)
+    if (ascii_is_control((char)byte) && byte != '\r' && byte != '\n' && byte != '\t')
         return refuse(error, "a control character in a line");
     return true;
 }
@@ -87,11 +89,6 @@ static bool check_field(struct guard *guard, unsigned char byte, struct error *e
     return true;
 }
 
-static bool is_hex(unsigned char byte)
-{
-    return (byte >= '0' && byte <= '9') || ((byte | 32) >= 'a' && (byte | 32) <= 'f');
-}
-
 /* chunk-size [ chunk-ext ] CRLF (RFC 9112 7.1), with no blanks before the extension. */
 static bool check_chunk(struct guard *guard, unsigned char byte, struct error *error)
 {
@@ -108,7 +105,7 @@ static bool check_chunk(struct guard *guard, unsigned char byte, struct error *e
         guard->is_in_extension = true;
         return true;
     }
-    if (!is_hex(byte) || ++guard->digits > CHUNK_DIGITS_MAX)
+    if (!ascii_is_hex((char)byte) || ++guard->digits > CHUNK_DIGITS_MAX)
         return refuse(error, "a chunk size that can't be read");
     return true;
 }

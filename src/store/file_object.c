@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/key.h"
 #include "core/clock.h"
@@ -46,11 +46,10 @@ static bool decode_hex(struct span text, uint8_t *out, size_t length)
     if (text.length != 2 * length)
         return false;
     for (size_t i = 0; i < length; i++) {
-        char pair[3] = {text.at[2 * i], text.at[2 * i + 1], '\0'};
-        char *end;
-        out[i] = (uint8_t)strtoul(pair, &end, 16);
-        if (*end != '\0')
+        int high = ascii_hex_value(text.at[2 * i]), low = ascii_hex_value(text.at[2 * i + 1]);
+        if (high < 0 || low < 0)
             return false;
+        out[i] = (uint8_t)(high << 4 | low);
     }
     return true;
 }
