@@ -351,7 +351,7 @@ static void show(const struct row *row, const struct digests *digests, char out[
     else
         hex_encode(bytes, is_long ? SHOWN_OF_LONG : row->length, out);
     if (is_long)
-        strcpy(out + strlen(out), "...");
+        memcpy(out + 2 * SHOWN_OF_LONG, "...", sizeof "...");
 }
 
 static bool refuse_content(const struct row *row, const struct digests *claimed, const struct digests *actual,

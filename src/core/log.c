@@ -14,7 +14,7 @@
 #include "core/account.h"
 #include "core/clock.h"
 
-enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024, GATHER_NS = 2 * 1000 * 1000 };
+enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024, GATHER_NS = 2 * 1000 * 1000, NS_A_SECOND = 1000 * 1000 * 1000 };
 
 enum log_level log_lowest = LOG_OFF;
 
@@ -148,9 +148,10 @@ static bool put_into_ring(struct record *record)
     size_t before_end = record->used < RING_SIZE - at ? record->used : RING_SIZE - at;
     memcpy(log_state.ring + at, record->bytes, before_end);
     memcpy(log_state.ring, record->bytes + before_end, record->used - before_end);
-    if (log_state.used == 0)
-        pthread_cond_signal(&log_state.filled);
+    bool was_empty = log_state.used == 0, was_less = log_state.used < RING_SIZE / 2;
     log_state.used += record->used;
+    if (was_empty || (was_less && log_state.used >= RING_SIZE / 2))
+        pthread_cond_signal(&log_state.filled);
     return true;
 }
 
@@ -214,18 +215,22 @@ static void tell_dropped(void)
         log_state.untold = 0;
 }
 
-/* Waking this thread and writing cost more than a record does: after the first one it waits a little for others. */
+/* Waking this thread and writing cost more than a record does: after the first one it waits a little for others, unless the
+ * ring is half full. */
 static void wait_for_records(void)
 {
     if (log_state.used > 0 || log_state.is_closing)
         return;
     while (log_state.used == 0 && !log_state.is_closing)
         pthread_cond_wait(&log_state.filled, &log_state.lock);
-    if (log_state.is_closing)
-        return;
-    pthread_mutex_unlock(&log_state.lock);
-    nanosleep(&(struct timespec){.tv_nsec = GATHER_NS}, NULL);
-    pthread_mutex_lock(&log_state.lock);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GATHER_NS;
+    until.tv_sec += until.tv_nsec / NS_A_SECOND;
+    until.tv_nsec %= NS_A_SECOND;
+    int result = 0;
+    while (log_state.used < RING_SIZE / 2 && !log_state.is_closing && result == 0)
+        result = pthread_cond_clockwait(&log_state.filled, &log_state.lock, CLOCK_MONOTONIC, &until);
 }
 
 static void *write_records(void *unused)
