@@ -60,7 +60,7 @@ static enum error_code code_of_errno(int errno_value)
         return ERROR_STORAGE_FULL;
     case EMFILE:
     case ENFILE:
-        return ERROR_TOO_MANY_FILES;
+        return ERROR_OUT_OF_DESCRIPTORS;
     case ENOMEM:
         return ERROR_OUT_OF_MEMORY;
     default:
@@ -72,9 +72,9 @@ bool error_set_errno(struct error *error, int errno_value, const char *doing)
 {
     const char *description = strerrordesc_np(errno_value);
     enum error_code code = code_of_errno(errno_value);
-    const char *advice = code == ERROR_STORAGE_FULL     ? "; try again when there is space"
-                         : code == ERROR_TOO_MANY_FILES ? "; try again later"
-                                                        : "";
+    const char *advice = code == ERROR_STORAGE_FULL         ? "; try again when there is space"
+                         : code == ERROR_OUT_OF_DESCRIPTORS ? "; try again later"
+                                                            : "";
     if (description == NULL)
         return error_set(error, code, "%s: error %d.", doing, errno_value);
     return error_set(error, code, "%s: %s%s.", doing, description, advice);

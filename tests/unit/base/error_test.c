@@ -29,6 +29,32 @@ static void every_code_has_a_row(void **state)
     }
 }
 
+/* What HTTP_API names: programs compare these words, and the statuses go with them. */
+static void a_form_has_errors_of_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        enum error_code code;
+        int status;
+        const char *word;
+    } cases[] = {
+        {ERROR_MALFORMED_MULTIPART, 400, "malformed_multipart"},
+        {ERROR_BOUNDARY_TOO_LONG, 400, "boundary_too_long"},
+        {ERROR_FIELD_NAME_TOO_LONG, 400, "field_name_too_long"},
+        {ERROR_FILE_NAME_TOO_LONG, 400, "file_name_too_long"},
+        {ERROR_TOO_MANY_PARTS, 413, "too_many_parts"},
+        {ERROR_TOO_MANY_FILES, 413, "too_many_files"},
+        {ERROR_FORM_FIELDS_TOO_LARGE, 413, "form_fields_too_large"},
+        {ERROR_FILE_TOO_LARGE, 413, "file_too_large"},
+        {ERROR_UNSUPPORTED_MEDIA_TYPE, 415, "unsupported_media_type"},
+        {ERROR_PART_HEADERS_TOO_LARGE, 431, "part_headers_too_large"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(error_status(cases[i].code), cases[i].status);
+        assert_string_equal(error_word(cases[i].code), cases[i].word);
+    }
+}
+
 static void setting_an_error_returns_false(void **state)
 {
     (void)state;
@@ -104,7 +130,7 @@ static void system_errors_have_their_own_codes(void **state)
     } cases[] = {
         {ENOSPC, ERROR_STORAGE_FULL, "writing: No space left on device; try again when there is space."},
         {EDQUOT, ERROR_STORAGE_FULL, "writing: Disk quota exceeded; try again when there is space."},
-        {EMFILE, ERROR_TOO_MANY_FILES, "writing: Too many open files; try again later."},
+        {EMFILE, ERROR_OUT_OF_DESCRIPTORS, "writing: Too many open files; try again later."},
         {ENOMEM, ERROR_OUT_OF_MEMORY, "writing: Cannot allocate memory."},
         {EIO, ERROR_STORAGE_FAILED, "writing: Input/output error."},
         {123456, ERROR_STORAGE_FAILED, "writing: error 123456."},
@@ -121,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_a_row),
+        cmocka_unit_test(a_form_has_errors_of_its_own),
         cmocka_unit_test(setting_an_error_returns_false),
         cmocka_unit_test(a_detail_may_be_part_of_the_next),
         cmocka_unit_test(what_can_not_be_printed_becomes_a_question_mark),
