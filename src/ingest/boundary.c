@@ -1,0 +1,221 @@
+#include "ingest/boundary.h"
+
+#include "base/parameter.h"
+
+/* ---- what it is ---- */
+
+/* RFC 2046 5.1.1, bchars. */
+static bool is_boundary_character(char c)
+{
+    bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_alphanumeric || (c != '\0' && strchr("'()+_,-./:=? ", c) != NULL);
+}
+
+static bool malformed(struct error *error, const char *what)
+{
+    return error_set(error, ERROR_MALFORMED_MULTIPART, "Content-Type %s.", what);
+}
+
+static bool set_boundary(struct boundary *boundary, const struct parameter *parameter, struct error *error)
+{
+    struct span text = parameter->value;
+    if (text.length > BOUNDARY_MAX)
+        return error_set(error, ERROR_BOUNDARY_TOO_LONG, "The boundary in Content-Type is longer than %d characters.",
+                         BOUNDARY_MAX);
+    if (text.length == 0 || text.at[text.length - 1] == ' ')
+        return malformed(error, "has a boundary that is empty or ends in a blank");
+    for (size_t i = 0; i < text.length; i++) {
+        if (!is_boundary_character(text.at[i]))
+            return malformed(error, "has a boundary with a character that RFC 2046 does not allow there");
+    }
+    char *end = span_put(boundary->delimiter, span_of("\r\n--"));
+    end = span_put(end, text);
+    boundary->length = (uint8_t)(end - boundary->delimiter);
+    boundary->steps = 0;
+    return true;
+}
+
+static bool is_extended_boundary(struct span name)
+{
+    static const char extended[] = "boundary*";
+    size_t length = sizeof extended - 1;
+    return name.length >= length && span_equal_nocase(span_from(name.at, length), span_of(extended));
+}
+
+static bool is_form(struct span *rest)
+{
+    struct span type = parameter_token(rest);
+    if (rest->length == 0 || rest->at[0] != '/')
+        return false;
+    *rest = span_from(rest->at + 1, rest->length - 1);
+    struct span subtype = parameter_token(rest);
+    bool is_whole = rest->length == 0 || strchr("; \t", rest->at[0]) != NULL;
+    return is_whole && span_equal_nocase(type, span_of("multipart")) &&
+           span_equal_nocase(subtype, span_of("form-data"));
+}
+
+bool boundary_read(struct span content_type, struct boundary *boundary_out, struct error *error)
+{
+    struct span rest = span_trim(content_type);
+    if (!is_form(&rest))
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA_TYPE, "Only multipart/form-data is taken here.");
+
+    struct parameter parameter;
+    enum parameter_result result;
+    boundary_out->length = 0;
+    while ((result = parameter_next(&rest, &parameter)) == PARAMETER_NEXT) {
+        if (is_extended_boundary(parameter.name))
+            return malformed(error, "has an extended or a divided boundary; send a plain one");
+        if (!span_equal_nocase(parameter.name, span_of("boundary")))
+            continue;
+        if (boundary_out->length > 0)
+            return malformed(error, "has several boundaries");
+        if (!set_boundary(boundary_out, &parameter, error))
+            return false;
+    }
+    if (result == PARAMETER_BAD)
+        return malformed(error, "has a parameter that can't be read; put the boundary in quotes");
+    return boundary_out->length > 0 || malformed(error, "has no boundary");
+}
+
+struct span boundary_dashed(const struct boundary *boundary)
+{
+    return span_from(boundary->delimiter + 2, (size_t)boundary->length - 2);
+}
+
+/* ---- where it is ---- */
+
+/* How many bytes of the delimiter stand at `at`, of which `length` bytes can be seen; CR LF was seen already. */
+static inline size_t match(const struct boundary *boundary, const char *at, size_t length)
+{
+    size_t most = length < boundary->length ? length : boundary->length;
+    size_t matched = 2;
+    while (matched < most && at[matched] == boundary->delimiter[matched])
+        matched++;
+    return matched;
+}
+
+/* The places that are looked at together. The compiler makes of it what the processor has. */
+typedef uint8_t places __attribute__((vector_size(32)));
+typedef uint64_t quarters __attribute__((vector_size(32)));
+
+static inline __attribute__((always_inline)) bool places_load(const char *first, const char *last,
+                                                              const struct boundary *boundary, quarters *found_out)
+{
+    places zeroth;
+    places second;
+    places final;
+    memcpy(&zeroth, first, sizeof zeroth);
+    memcpy(&second, first + 1, sizeof second);
+    memcpy(&final, last, sizeof final);
+    uint8_t ending = (uint8_t)boundary->delimiter[boundary->length - 1];
+    quarters found = (quarters)((zeroth == '\r') & (second == '\n') & (final == ending));
+    *found_out = found;
+    return (found[0] | found[1] | found[2] | found[3]) != 0;
+}
+
+/* The first of the 32 places at `at` where a whole delimiter stands; 32 where there is none. */
+static size_t places_match(struct boundary *boundary, const char *at, const quarters *found)
+{
+    const uint8_t *marks = (const uint8_t *)found;
+    for (size_t quarter = 0; quarter < 4; quarter++) {
+        if ((*found)[quarter] == 0)
+            continue;
+        for (size_t i = 8 * quarter; i < 8 * quarter + 8; i++) {
+            if (marks[i] == 0)
+                continue;
+            size_t matched = match(boundary, at + i, boundary->length);
+            boundary->steps += matched;
+            if (matched == boundary->length)
+                return i;
+        }
+    }
+    return sizeof(places);
+}
+
+/* Goes over as many blocks of 32 places as have a whole delimiter's length behind each: where it stopped, at a delimiter
+ * (`is_found_out`) or where blocks end. */
+static inline __attribute__((always_inline)) size_t find_in_blocks(struct boundary *boundary, struct span bytes,
+                                                                   bool *is_found_out)
+{
+    size_t reach = sizeof(places) + boundary->length - 1; /* what one block looks at */
+    size_t at = 0;
+    *is_found_out = false;
+    for (; at + reach <= bytes.length; at += sizeof(places)) {
+        quarters found;
+        if (!places_load(bytes.at + at, bytes.at + at + boundary->length - 1, boundary, &found))
+            continue;
+        size_t place = places_match(boundary, bytes.at + at, &found);
+        if (place < sizeof(places)) {
+            *is_found_out = true;
+            at += place;
+            break;
+        }
+    }
+    boundary->steps += at;
+    return at;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static size_t find_in_blocks_avx2(struct boundary *boundary, struct span bytes,
+                                                                  bool *is_found_out)
+{
+    return find_in_blocks(boundary, bytes, is_found_out);
+}
+#endif
+
+static size_t find_in_blocks_plain(struct boundary *boundary, struct span bytes, bool *is_found_out)
+{
+    return find_in_blocks(boundary, bytes, is_found_out);
+}
+
+static size_t find_whole(struct boundary *boundary, struct span bytes, bool *is_found_out)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return find_in_blocks_avx2(boundary, bytes, is_found_out);
+#endif
+    return find_in_blocks_plain(boundary, bytes, is_found_out);
+}
+
+/* The last bytes, fewer than a block and a delimiter: where a delimiter, or what may be one, begins. */
+static size_t find_in_rest(struct boundary *boundary, struct span bytes, size_t *matched_out)
+{
+    size_t at = 0;
+    *matched_out = 0;
+    while (at < bytes.length) {
+        const char *cr = memchr(bytes.at + at, '\r', bytes.length - at);
+        size_t begin = cr == NULL ? bytes.length : (size_t)(cr - bytes.at);
+        boundary->steps += begin - at;
+        at = begin;
+        size_t matched = boundary_go_on(boundary, 0, span_from(bytes.at + at, bytes.length - at));
+        boundary->steps += matched;
+        if (at + matched == bytes.length || matched == boundary->length) {
+            *matched_out = matched;
+            return at;
+        }
+        at += matched;
+    }
+    return at;
+}
+
+size_t boundary_find(struct boundary *boundary, struct span bytes, size_t *matched_out)
+{
+    bool is_found;
+    size_t at = find_whole(boundary, bytes, &is_found);
+    *matched_out = boundary->length;
+    if (is_found)
+        return at;
+    return at + find_in_rest(boundary, span_from(bytes.at + at, bytes.length - at), matched_out);
+}
+
+size_t boundary_go_on(const struct boundary *boundary, size_t matched, struct span bytes)
+{
+    size_t most = (size_t)boundary->length - matched;
+    if (most > bytes.length)
+        most = bytes.length;
+    size_t more = 0;
+    while (more < most && bytes.at[more] == boundary->delimiter[matched + more])
+        more++;
+    return more;
+}
