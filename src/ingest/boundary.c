@@ -85,12 +85,15 @@ struct span boundary_dashed(const struct boundary *boundary)
 
 /* ---- where it is ---- */
 
-/* How many bytes of the delimiter stand at `at`, of which `length` bytes can be seen; CR LF was seen already. */
-static inline size_t match(const struct boundary *boundary, const char *at, size_t length)
+/* How many bytes of the delimiter, CR LF aside, stand at `at`, where all of it could stand; eight at a time, since a body
+ * may be full of what is almost one. */
+static inline size_t match(const struct boundary *boundary, const char *at)
 {
-    size_t most = length < boundary->length ? length : boundary->length;
     size_t matched = 2;
-    while (matched < most && at[matched] == boundary->delimiter[matched])
+    while (matched + sizeof(uint64_t) <= boundary->length &&
+           memcmp(at + matched, boundary->delimiter + matched, sizeof(uint64_t)) == 0)
+        matched += sizeof(uint64_t);
+    while (matched < boundary->length && at[matched] == boundary->delimiter[matched])
         matched++;
     return matched;
 }
@@ -99,36 +102,51 @@ static inline size_t match(const struct boundary *boundary, const char *at, size
 typedef uint8_t places __attribute__((vector_size(32)));
 typedef uint64_t quarters __attribute__((vector_size(32)));
 
-static inline __attribute__((always_inline)) bool places_load(const char *first, const char *last,
-                                                              const struct boundary *boundary, quarters *found_out)
+/* One bit for each of eight places that are all ones or all zeros: each keeps a bit of its own, and the product's highest
+ * byte is the sum of all. */
+static inline uint32_t bits_of(uint64_t quarter)
 {
-    places zeroth;
-    places second;
-    places final;
-    memcpy(&zeroth, first, sizeof zeroth);
-    memcpy(&second, first + 1, sizeof second);
-    memcpy(&final, last, sizeof final);
-    uint8_t ending = (uint8_t)boundary->delimiter[boundary->length - 1];
-    quarters found = (quarters)((zeroth == '\r') & (second == '\n') & (final == ending));
-    *found_out = found;
-    return (found[0] | found[1] | found[2] | found[3]) != 0;
+    static const uint8_t own[8] = {1, 2, 4, 8, 16, 32, 64, 128};
+    uint64_t kept;
+    memcpy(&kept, own, sizeof kept);
+    return (uint32_t)(((quarter & kept) * UINT64_C(0x0101010101010101)) >> 56);
 }
 
-/* The first of the 32 places at `at` where a whole delimiter stands; 32 where there is none. */
-static size_t places_match(struct boundary *boundary, const char *at, const quarters *found)
+/* Keeps those of the 32 places from `at` on that have the delimiter's byte `offset` bytes further on. */
+static inline __attribute__((always_inline)) void keep(quarters *found, const struct boundary *boundary, const char *at,
+                                                       size_t offset)
 {
-    const uint8_t *marks = (const uint8_t *)found;
-    for (size_t quarter = 0; quarter < 4; quarter++) {
-        if ((*found)[quarter] == 0)
-            continue;
-        for (size_t i = 8 * quarter; i < 8 * quarter + 8; i++) {
-            if (marks[i] == 0)
-                continue;
-            size_t matched = match(boundary, at + i, boundary->length);
-            boundary->steps += matched;
-            if (matched == boundary->length)
-                return i;
-        }
+    places bytes;
+    memcpy(&bytes, at + offset, sizeof bytes);
+    *found &= (quarters)(bytes == (uint8_t)boundary->delimiter[offset]);
+}
+
+/* One bit for each of the 32 places from `at` on where a delimiter may begin: where the first two bytes and the last are
+ * right, and, which is asked only if there are such places, the three behind the first two. So a sender who has chosen the
+ * boundary can make no more than every fifth place a candidate. */
+static inline __attribute__((always_inline)) uint32_t candidates(const struct boundary *boundary, const char *at)
+{
+    quarters found = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    keep(&found, boundary, at, 0);
+    keep(&found, boundary, at, 1);
+    keep(&found, boundary, at, (size_t)boundary->length - 1);
+    if ((found[0] | found[1] | found[2] | found[3]) == 0)
+        return 0;
+    keep(&found, boundary, at, 2);
+    keep(&found, boundary, at, 3);
+    keep(&found, boundary, at, 4);
+    return bits_of(found[0]) | bits_of(found[1]) << 8 | bits_of(found[2]) << 16 | bits_of(found[3]) << 24;
+}
+
+/* The first of the candidates that is a whole delimiter; 32 where there is none. */
+static inline size_t first_whole(struct boundary *boundary, const char *at, uint32_t places_left)
+{
+    for (; places_left != 0; places_left &= places_left - 1) {
+        size_t place = (size_t)__builtin_ctz(places_left);
+        size_t matched = match(boundary, at + place);
+        boundary->steps += matched;
+        if (matched == boundary->length)
+            return place;
     }
     return sizeof(places);
 }
@@ -142,10 +160,10 @@ static inline __attribute__((always_inline)) size_t find_in_blocks(struct bounda
     size_t at = 0;
     *is_found_out = false;
     for (; at + reach <= bytes.length; at += sizeof(places)) {
-        quarters found;
-        if (!places_load(bytes.at + at, bytes.at + at + boundary->length - 1, boundary, &found))
+        uint32_t found = candidates(boundary, bytes.at + at);
+        if (found == 0)
             continue;
-        size_t place = places_match(boundary, bytes.at + at, &found);
+        size_t place = first_whole(boundary, bytes.at + at, found);
         if (place < sizeof(places)) {
             *is_found_out = true;
             at += place;
@@ -189,7 +207,6 @@ static size_t find_in_rest(struct boundary *boundary, struct span bytes, size_t 
         boundary->steps += begin - at;
         at = begin;
         size_t matched = boundary_go_on(boundary, 0, span_from(bytes.at + at, bytes.length - at));
-        boundary->steps += matched;
         if (at + matched == bytes.length || matched == boundary->length) {
             *matched_out = matched;
             return at;
@@ -209,7 +226,7 @@ size_t boundary_find(struct boundary *boundary, struct span bytes, size_t *match
     return at + find_in_rest(boundary, span_from(bytes.at + at, bytes.length - at), matched_out);
 }
 
-size_t boundary_go_on(const struct boundary *boundary, size_t matched, struct span bytes)
+size_t boundary_go_on(struct boundary *boundary, size_t matched, struct span bytes)
 {
     size_t most = (size_t)boundary->length - matched;
     if (most > bytes.length)
@@ -217,5 +234,6 @@ size_t boundary_go_on(const struct boundary *boundary, size_t matched, struct sp
     size_t more = 0;
     while (more < most && bytes.at[more] == boundary->delimiter[matched + more])
         more++;
+    boundary->steps += more;
     return more;
 }

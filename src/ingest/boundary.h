@@ -2,7 +2,7 @@
  *
  * A delimiter is CR LF, two dashes and the boundary (RFC 2046 5.1.1). No boundary holds a CR, so no delimiter begins within
  * another: what has turned out not to be one need not be looked at again. That makes the search linear, and is why it can
- * stop anywhere with no more than a count. It looks at 32 places at once, at the delimiter's first two bytes and its last;
+ * stop anywhere with no more than a count. It looks at 32 places at once, at some of the delimiter's bytes;
  * looking for CR alone, as one would first think of, is many times slower on bodies that are full of them. */
 #pragma once
 
@@ -16,7 +16,7 @@ enum { BOUNDARY_MAX = 70, DELIMITER_MAX = BOUNDARY_MAX + 4 };
 struct boundary {
     char delimiter[DELIMITER_MAX];
     uint8_t length; /* of the delimiter */
-    uint64_t steps; /* bytes looked at by boundary_find, those that were looked at again counted again */
+    uint64_t steps; /* bytes looked at; those that were compared again, because a delimiter might begin there, twice */
 };
 
 /* Reads the value of a request's Content-Type. The media type is multipart/form-data, in any case: else
@@ -34,4 +34,4 @@ struct span boundary_dashed(const struct boundary *boundary);
 size_t boundary_find(struct boundary *boundary, struct span bytes, size_t *matched_out);
 
 /* Where `matched` bytes of the delimiter came before: how many of `bytes` go on with it. */
-size_t boundary_go_on(const struct boundary *boundary, size_t matched, struct span bytes);
+size_t boundary_go_on(struct boundary *boundary, size_t matched, struct span bytes);
