@@ -1,7 +1,8 @@
 /* Parameters behind a header's value (RFC 9110 5.6.6): `; name=value; name="value"`.
  *
- * Nothing is guessed: what two readers could read in two ways is BAD. So there is no blank around `=`, an unquoted value is
- * a token (RFC 9110 5.6.2) and not empty, and behind a value comes a `;` or nothing (MP-26 in docs/security.md). */
+ * Nothing is guessed: what two readers could read in two ways is BAD. So there is no blank around `=`, an unquoted
+ * value is a token (RFC 9110 5.6.2) and not empty, and behind a value comes a `;` or nothing (MP-26 in
+ * docs/security.md). */
 #pragma once
 
 #include "base/span.h"
@@ -18,15 +19,15 @@ struct parameter {
     bool is_quoted;
 };
 
-/* Takes the token at the front off `rest`; empty when there is none. The value itself, in front of its parameters, is one
- * or (a media type) two of these. */
+/* Takes the token at the front off `rest`; empty when there is none. The value itself, in front of its parameters,
+ * is one or (a media type) two of these. */
 struct span parameter_token(struct span *rest);
 
-/* Takes the next parameter, its `;` and the blanks (SP, HT) around that off the front of `rest`. Empty parameters (`;;`, a
- * `;` at the end) are passed over, as RFC 9110 has it. */
+/* Takes the next parameter, its `;` and the blanks (SP, HT) around that off the front of `rest`. Empty parameters
+ * (`;;`, a `;` at the end) are passed over, as RFC 9110 has it. */
 enum parameter_result parameter_next(struct span *rest, struct parameter *parameter_out);
 
-/* The value without escapes, written to `out`, which holds value.length bytes and may be value.at itself; its length. In a
- * quoted value `\"` is a quote and `\\` a backslash; any other backslash is kept, for browsers send Windows' paths as they
- * are, and `%22` is not decoded (MP-26). */
+/* The value without escapes, written to `out`, which holds value.length bytes and may be value.at itself; its
+ * length. In a quoted value `\"` is a quote and `\\` a backslash; any other backslash is kept, for browsers send
+ * Windows' paths as they are, and `%22` is not decoded (MP-26). */
 size_t parameter_unescape(const struct parameter *parameter, char *out);

@@ -85,8 +85,8 @@ struct span boundary_dashed(const struct boundary *boundary)
 
 /* ---- where it is ---- */
 
-/* How many bytes of the delimiter, CR LF aside, stand at `at`, where all of it could stand; eight at a time, since a body
- * may be full of what is almost one. */
+/* How many bytes of the delimiter, CR LF aside, stand at `at`, where all of it could stand; eight at a time, since
+ * a body may be full of what is almost one. */
 static inline size_t match(const struct boundary *boundary, const char *at)
 {
     size_t matched = 2;
@@ -102,8 +102,8 @@ static inline size_t match(const struct boundary *boundary, const char *at)
 typedef uint8_t places __attribute__((vector_size(32)));
 typedef uint64_t quarters __attribute__((vector_size(32)));
 
-/* One bit for each of eight places that are all ones or all zeros: each keeps a bit of its own, and the product's highest
- * byte is the sum of all. */
+/* One bit for each of eight places that are all ones or all zeros: each keeps a bit of its own, and the product's
+ * highest byte is the sum of all. */
 static inline uint32_t bits_of(uint64_t quarter)
 {
     static const uint8_t own[8] = {1, 2, 4, 8, 16, 32, 64, 128};
@@ -121,9 +121,9 @@ static inline __attribute__((always_inline)) void keep(quarters *found, const st
     *found &= (quarters)(bytes == (uint8_t)boundary->delimiter[offset]);
 }
 
-/* One bit for each of the 32 places from `at` on where a delimiter may begin: where the first two bytes and the last are
- * right, and, which is asked only if there are such places, the three behind the first two. So a sender who has chosen the
- * boundary can make no more than every fifth place a candidate. */
+/* One bit for each of the 32 places from `at` on where a delimiter may begin: where the first two bytes and the
+ * last are right, and, which is asked only if there are such places, the three behind the first two. So a sender
+ * who has chosen the boundary can make no more than every fifth place a candidate. */
 static inline __attribute__((always_inline)) uint32_t candidates(const struct boundary *boundary, const char *at)
 {
     quarters found = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
@@ -151,8 +151,8 @@ static inline size_t first_whole(struct boundary *boundary, const char *at, uint
     return sizeof(places);
 }
 
-/* Goes over as many blocks of 32 places as have a whole delimiter's length behind each: where it stopped, at a delimiter
- * (`is_found_out`) or where blocks end. */
+/* Goes over as many blocks of 32 places as have a whole delimiter's length behind each: where it stopped, at a
+ * delimiter (`is_found_out`) or where blocks end. */
 static inline __attribute__((always_inline)) size_t find_in_blocks(struct boundary *boundary, struct span bytes,
                                                                    bool *is_found_out)
 {

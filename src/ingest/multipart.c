@@ -40,8 +40,8 @@ static void enter_delimiter(struct multipart *multipart)
     multipart->padding = 0;
 }
 
-/* `text` ends in the delimiter, dashes first. Is it where a line begins? Readers that look for it anywhere, or behind a bare
- * line feed, would see a part in what another one skips. */
+/* `text` ends in the delimiter, dashes first. Is it where a line begins? Readers that look for it anywhere, or
+ * behind a bare line feed, would see a part in what another one skips. */
 static bool begins_line(struct span text, size_t delimiter_length)
 {
     size_t begin = text.length - delimiter_length;
@@ -165,7 +165,8 @@ static enum multipart_event step_head(struct multipart *multipart, struct readin
     multipart->oddities |= part.oddities;
     if (part.file_name.length > 0 && !count_file(multipart, reading->error))
         return MULTIPART_REFUSED;
-    /* The CR LF that ended the head may also be the delimiter's own: a part without a body (RFC 2046 5.1.1, body-part). */
+    /* The CR LF that ended the head may also be the delimiter's own: a part without a body (RFC 2046 5.1.1,
+     * body-part). */
     multipart->place = MULTIPART_BODY;
     multipart->is_at_body = true;
     multipart->matched = 2;

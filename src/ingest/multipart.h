@@ -1,8 +1,8 @@
 /* multipart/form-data (RFC 7578, RFC 2046 5.1): the body of a request in, parts and their bytes out.
  *
- * Pure: no socket, no clock, no allocation. It holds what is in `struct multipart` and one part's head, whatever the form.
- * Bytes of a part's body are given out where they lie, without a copy. It stops anywhere and says how much it took, and
- * what it tells is the same however the bytes were cut and however much of them was wanted at a time.
+ * Pure: no socket, no clock, no allocation. It holds what is in `struct multipart` and one part's head, whatever the
+ * form. Bytes of a part's body are given out where they lie, without a copy. It stops anywhere and says how much it
+ * took, and what it tells is the same however the bytes were cut and however much of them was wanted at a time.
  *
  *     struct multipart form;
  *     struct boundary boundary;
@@ -19,10 +19,10 @@
  *         }
  *     multipart_finish(&form, &error)     the body has ended: is the form whole?
  *
- * Strict where two readers could see different forms in the same bytes (MP-20 to MP-33 of docs/security.md): lines end in
- * CR LF; behind a delimiter come blanks at most, so that a line which only begins like one is refused and never data; a
- * delimiter before the first line's place is refused. Lenient where nothing depends on it; what was tolerated is in
- * `oddities`. */
+ * Strict where two readers could see different forms in the same bytes (MP-20 to MP-33 of docs/security.md): lines
+ * end in CR LF; behind a delimiter come blanks at most, so that a line which only begins like one is refused and
+ * never data; dashes and boundary within a line of the preamble are refused. Lenient where nothing depends on it;
+ * what was tolerated is in `oddities`. */
 #pragma once
 
 #include "ingest/boundary.h"
@@ -85,30 +85,33 @@ struct multipart {
 void multipart_begin(struct multipart *multipart, const struct boundary *boundary,
                      const struct multipart_limits *limits, char *room);
 
-/* Reads `bytes`, the next of the body (it may be empty), up to the next event. `taken_out` is how many of them were used:
- * call again with the rest until it says MORE. Of a part's body at most `credit` bytes are told at once, so a caller whose
- * sink takes no more now gives 0 and gets everything up to the next byte of data, delimiters and heads of parts included.
+/* Reads `bytes`, the next of the body (it may be empty), up to the next event. `taken_out` is how many of them were
+ * used: call again with the rest until it says MORE. Of a part's body at most `credit` bytes are told at once, so a
+ * caller whose sink takes no more now gives 0 and gets everything up to the next byte of data, delimiters and heads
+ * of parts included.
  *
- * DATA: `data_out` is not empty. It lies within the bytes that were taken, or it is bytes that looked like a delimiter when
- * the slice before this one ended and turned out to be none: at most DELIMITER_MAX - 1, which lie in `multipart` until the
- * next call; nothing else is ever held back.
+ * DATA: `data_out` is not empty. It lies within the bytes that were taken (a delimiter behind it may be among them),
+ * or it is bytes that looked like a delimiter when the slice before this one ended and turned out to be none: at most
+ * DELIMITER_MAX - 1, which lie in `multipart` until the next call; nothing else is ever held back.
  *
- * PART: what the part is, from its head: `multipart->part`, with texts that lie in the room. A part with a file name is a
- * file, all others are fields. An empty file name is a file input where nothing was chosen, if no byte follows: who opens
- * something for a file waits, where file_name.length is 0, for its first DATA; if `part.is_empty` still holds at PART_END,
- * there was no file. Made safe (base/filename.h) the name is by the caller. The parser bounds each part; their sum (names,
- * values, records) is the caller's to bound, who has every length in hand: FORM_FIELDS_TOO_LARGE.
+ * PART: what the part is, from its head: `multipart->part`, with texts that lie in the room. A part with a file name
+ * is a file, all others are fields. An empty file name is a file input where nothing was chosen, if no byte follows:
+ * who opens something for a file waits, where file_name.length is 0, for its first DATA; if `part.is_empty` still
+ * holds at PART_END, there was no file. Made safe (base/filename.h) the name is by the caller. The parser bounds each
+ * part; their sum (names, values, records) is the caller's to bound, who has every length in hand:
+ * FORM_FIELDS_TOO_LARGE.
  *
- * REFUSED, with an error that says which part (`part.number` is the part that it came in or after):
+ * REFUSED, with an error (`error` is not NULL) that says which part (`part.number` is the part that it came in or
+ * after):
  *
  * MALFORMED_MULTIPART  the preamble or the epilogue is too long, or the delimiter stands within a line of the preamble
- *                      (MP-03, MP-22); something else than blanks, two dashes and a line end behind a delimiter (MP-22);
- *                      what part.h refuses
+ *                      (MP-03, MP-22); something else than two dashes, blanks and a line end behind a delimiter
+ *                      (MP-22); what part.h refuses
  * TOO_MANY_PARTS, TOO_MANY_FILES (MP-01)
  * PART_HEADERS_TOO_LARGE, FIELD_NAME_TOO_LONG, FILE_NAME_TOO_LONG (part.h) */
 enum multipart_event multipart_parse(struct multipart *multipart, struct span bytes, size_t credit, size_t *taken_out,
                                      struct span *data_out, struct error *error);
 
-/* The body has ended, and all of it was parsed. True if the form is whole, which it is only now: its last delimiter has
- * come (MP-33, SV-03), and nothing that followed was wrong. Else MALFORMED_MULTIPART. */
+/* The end of the form: the body has ended, and all of it was parsed. True if the form is whole, which it is only
+ * now: its last delimiter has come (MP-33, SV-03), and nothing that followed was wrong. Else MALFORMED_MULTIPART. */
 bool multipart_finish(struct multipart *multipart, struct error *error);

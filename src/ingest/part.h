@@ -18,7 +18,7 @@ enum {
 /* What was tolerated, of a part or of its form: bits, to be counted (MP rules of docs/security.md). */
 enum oddity {
     ODDITY_PREAMBLE = 1,           /* bytes before the first delimiter, CR LF alone aside (MP-03) */
-    ODDITY_EPILOGUE = 2,           /* bytes behind the last one, CR LF alone aside (MP-03) */
+    ODDITY_EPILOGUE = 2,           /* bytes behind the line of the last one (MP-03) */
     ODDITY_PADDING = 4,            /* blanks behind a delimiter (MP-22) */
     ODDITY_EXTENDED_NAME = 8,      /* the file name was in `filename*` alone (MP-25) */
     ODDITY_TWO_FILE_NAMES = 16,    /* `filename*` beside `filename` (MP-25) */
@@ -56,17 +56,17 @@ enum part_result { PART_MORE, PART_WHOLE, PART_REFUSED };
 /* Begins with the part of this number. The room stays the caller's; what part_head_take gives out lies in it. */
 void part_head_begin(struct part_head *head, char *room, unsigned number);
 
-/* Reads the lines of the head; the first byte is the one behind a delimiter's line. `taken_out`: how many bytes were used.
+/* Reads the lines of the head; the first byte is the one behind a delimiter's line. `taken_out`: how many were used.
  *
- * WHOLE: the empty line has come, and `part_out` says what the lines said; it points into the room. MORE: all bytes were
- * taken. REFUSED, and nothing follows, with an error that names the part:
+ * WHOLE: the empty line has come, and `part_out` says what the lines said; it points into the room. MORE: all bytes
+ * were taken. REFUSED, and nothing follows, with an error that names the part:
  *
  * PART_HEADERS_TOO_LARGE    more than PART_FIELDS_MAX fields or PART_HEAD_MAX bytes (MP-01)
  * FIELD_NAME_TOO_LONG, FILE_NAME_TOO_LONG
- * MALFORMED_MULTIPART       a CR or LF alone, a control character other than HT, a folded line, a name that is no token or
- *                           has a blank behind it (MP-22, MP-23); no Content-Disposition, two of it or of Content-Type
- *                           (MP-24); what disposition.h refuses; a Content-Transfer-Encoding other than binary, 7bit, 8bit
- *                           (MP-07); a Content-Type of more than PART_CONTENT_TYPE_MAX bytes
+ * MALFORMED_MULTIPART       a CR or LF alone, a control character other than HT, a folded line, a name that is no token
+ *                           or has a blank behind it (MP-22, MP-23); no Content-Disposition, two of it or of
+ *                           Content-Type (MP-24); what disposition.h refuses; a Content-Transfer-Encoding other than
+ *                           binary, 7bit, 8bit (MP-07); a Content-Type of more than PART_CONTENT_TYPE_MAX bytes
  *
  * Which one it is depends on the first byte or line that is wrong, never on how the bytes were cut. Other fields are
  * ignored: Content-Length too (MP-31), and multipart as a content type (MP-29). */

@@ -1,8 +1,9 @@
 /* Forms, cut anyhow and with any credit: what is told of them is the same as when they come in one piece, every body is
  * the bytes between its head and its delimiter, and no delimiter is in it.
  *
- * The first byte says how many of the bytes that follow are lengths of pieces and credits in turn, which are used again and
- * again; the second which boundary it is, or that the first line is a Content-Type. What remains is the form. */
+ * The first byte says how many of the bytes that follow are lengths of pieces and credits in turn, which are used
+ * again and again; the second which boundary it is, or that the first line is a Content-Type. What remains is the
+ * form. */
 #include <stdint.h>
 
 #include "support/form_transcript.h"

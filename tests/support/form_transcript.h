@@ -2,8 +2,8 @@
  *
  *     1 title 'Third quarter'; 2 doc file "a.txt" type text/plain ''; whole; padding
  *
- * Number, name, what else is known, the body's bytes joined. It ends in `whole`, `not whole` or `refused word`; what was
- * tolerated follows. Each body is compared with the bytes that lie between its head and its delimiter. */
+ * Number, name, what else is known, the body's bytes joined. It ends in `whole`, `not whole` or `refused word`;
+ * what was tolerated follows. Each body is compared with the bytes that lie between its head and its delimiter. */
 #pragma once
 
 #undef NDEBUG
@@ -130,8 +130,8 @@ static inline void form_check_held(const struct form_transcript *transcript)
     assert(held < transcript->form.boundary.length);
 }
 
-/* The next bytes, from a copy that ends where they end, with so much credit a call (0: as much as one likes), or, where it
- * `starves`, with none in each second call. False once they are refused. */
+/* The next bytes, from a copy that ends where they end, with so much credit a call (0: as much as one likes), or,
+ * where it `starves`, with none in each second call. False once they are refused. */
 static inline bool form_feed(struct form_transcript *transcript, size_t length, size_t credit, bool starves)
 {
     char *copy = malloc(length > 0 ? length : 1);
