@@ -98,48 +98,44 @@ static inline size_t match(const struct boundary *boundary, const char *at)
     return matched;
 }
 
-/* The places that are looked at together. The compiler makes of it what the processor has. */
-typedef uint8_t places __attribute__((vector_size(32)));
-typedef uint64_t quarters __attribute__((vector_size(32)));
+/* The places that are looked at together: what the vector registers of any processor that we know hold. */
+typedef uint8_t places __attribute__((vector_size(16)));
+typedef uint64_t halves __attribute__((vector_size(16)));
 
 /* One bit for each of eight places that are all ones or all zeros: each keeps a bit of its own, and the product's
  * highest byte is the sum of all. */
-static inline uint32_t bits_of(uint64_t quarter)
+static inline uint32_t bits_of(uint64_t half)
 {
     static const uint8_t own[8] = {1, 2, 4, 8, 16, 32, 64, 128};
     uint64_t kept;
     memcpy(&kept, own, sizeof kept);
-    return (uint32_t)(((quarter & kept) * UINT64_C(0x0101010101010101)) >> 56);
+    return (uint32_t)(((half & kept) * UINT64_C(0x0101010101010101)) >> 56);
 }
 
-/* Keeps those of the 32 places from `at` on that have the delimiter's byte `offset` bytes further on. */
-static inline __attribute__((always_inline)) void keep(quarters *found, const struct boundary *boundary, const char *at,
-                                                       size_t offset)
+/* Those of the 16 places from `at` on that have the delimiter's byte `offset` bytes further on: all ones, the
+ * others all zeros. */
+static inline halves places_with(const struct boundary *boundary, const char *at, size_t offset)
 {
     places bytes;
     memcpy(&bytes, at + offset, sizeof bytes);
-    *found &= (quarters)(bytes == (uint8_t)boundary->delimiter[offset]);
+    return (halves)(bytes == (uint8_t)boundary->delimiter[offset]);
 }
 
-/* One bit for each of the 32 places from `at` on where a delimiter may begin: where the first two bytes and the
+/* One bit for each of the 16 places from `at` on where a delimiter may begin: where the first two bytes and the
  * last are right, and, which is asked only if there are such places, the three behind the first two. So a sender
  * who has chosen the boundary can make no more than every fifth place a candidate. */
-static inline __attribute__((always_inline)) uint32_t candidates(const struct boundary *boundary, const char *at)
+static inline uint32_t candidates(const struct boundary *boundary, const char *at)
 {
-    quarters found = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-    keep(&found, boundary, at, 0);
-    keep(&found, boundary, at, 1);
-    keep(&found, boundary, at, (size_t)boundary->length - 1);
-    if ((found[0] | found[1] | found[2] | found[3]) == 0)
+    halves found = places_with(boundary, at, 0) & places_with(boundary, at, 1) &
+                   places_with(boundary, at, (size_t)boundary->length - 1);
+    if ((found[0] | found[1]) == 0)
         return 0;
-    keep(&found, boundary, at, 2);
-    keep(&found, boundary, at, 3);
-    keep(&found, boundary, at, 4);
-    return bits_of(found[0]) | bits_of(found[1]) << 8 | bits_of(found[2]) << 16 | bits_of(found[3]) << 24;
+    found &= places_with(boundary, at, 2) & places_with(boundary, at, 3) & places_with(boundary, at, 4);
+    return bits_of(found[0]) | bits_of(found[1]) << 8;
 }
 
-/* The first of the candidates that is a whole delimiter; 32 where there is none. */
-static inline size_t first_whole(struct boundary *boundary, const char *at, uint32_t places_left)
+/* The first of the candidates that is a whole delimiter; sizeof(places) where there is none. */
+static size_t first_whole(struct boundary *boundary, const char *at, uint32_t places_left)
 {
     for (; places_left != 0; places_left &= places_left - 1) {
         size_t place = (size_t)__builtin_ctz(places_left);
@@ -151,10 +147,9 @@ static inline size_t first_whole(struct boundary *boundary, const char *at, uint
     return sizeof(places);
 }
 
-/* Goes over as many blocks of 32 places as have a whole delimiter's length behind each: where it stopped, at a
- * delimiter (`is_found_out`) or where blocks end. */
-static inline __attribute__((always_inline)) size_t find_in_blocks(struct boundary *boundary, struct span bytes,
-                                                                   bool *is_found_out)
+/* Goes over as many blocks of places as have a whole delimiter's length behind each: where it stopped, at a delimiter
+ * (`is_found_out`) or where blocks end. */
+static size_t find_whole(struct boundary *boundary, struct span bytes, bool *is_found_out)
 {
     size_t reach = sizeof(places) + boundary->length - 1; /* what one block looks at */
     size_t at = 0;
@@ -172,28 +167,6 @@ static inline __attribute__((always_inline)) size_t find_in_blocks(struct bounda
     }
     boundary->steps += at;
     return at;
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) static size_t find_in_blocks_avx2(struct boundary *boundary, struct span bytes,
-                                                                  bool *is_found_out)
-{
-    return find_in_blocks(boundary, bytes, is_found_out);
-}
-#endif
-
-static size_t find_in_blocks_plain(struct boundary *boundary, struct span bytes, bool *is_found_out)
-{
-    return find_in_blocks(boundary, bytes, is_found_out);
-}
-
-static size_t find_whole(struct boundary *boundary, struct span bytes, bool *is_found_out)
-{
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx2"))
-        return find_in_blocks_avx2(boundary, bytes, is_found_out);
-#endif
-    return find_in_blocks_plain(boundary, bytes, is_found_out);
 }
 
 /* The last bytes, fewer than a block and a delimiter: where a delimiter, or what may be one, begins. */
