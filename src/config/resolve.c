@@ -14,8 +14,8 @@ static const uint64_t thread_memory = 4 * MIB; /* a loop, its block, and somethi
  * folder, standard streams; and for a loop, its epoll, its ring and its two ways to be woken. */
 static const uint64_t own_descriptors = 56, loop_descriptors = 4;
 
-/* By default connections may take a third of the memory limit beyond this. Whether a number that somebody asks for fits is
- * looked at where everything else that is held is known, in app/. */
+/* By default connections may take a third of the memory limit beyond this. Whether a number that somebody asks for fits
+ * is looked at where everything else that is held is known, in app/. */
 static const uint64_t own_memory = 5 * MIB;
 
 static uint64_t least_of(uint64_t a, uint64_t b)

@@ -16,8 +16,8 @@ enum { SETTING_LIST_MAX = 16 };
 /* Connections of the admin address; no setting, so that whoever fills max-connections can't lock the operator out. */
 enum { ADMIN_CONNECTIONS_MAX = 32 };
 
-/* What a connection costs the process until it has a ticket, in bytes, measured: idle 750; with as much of an unfinished
- * head as any may keep (2 KiB in as many fields as there may be) 3,350. */
+/* What a connection costs the process until it has a ticket, in bytes, measured: idle 750; with as much of an
+ * unfinished head as any may keep (2 KiB in as many fields as there may be) 3,350. */
 enum { CONNECTION_COST = 3584 };
 
 struct text_list {

@@ -1,8 +1,8 @@
 /* The log: one record a line, for people on a terminal, JSON otherwise.
  *
- * Records go into a ring of fixed size and are written by a thread of its own, so a reader that stalls never holds up a
- * loop; what does not fit is dropped and counted, and a record (log_dropped) stands in its place as soon as there is room.
- * Any thread. */
+ * Records go into a ring of fixed size and are written by a thread of its own, so a reader that stalls never holds up
+ * a loop; what does not fit is dropped and counted, and a record (log_dropped) stands in its place as soon as there is
+ * room. Any thread. */
 #pragma once
 
 #include <stdarg.h>

@@ -170,8 +170,8 @@ static bool has_whole_body(struct conn *conn)
     return conn->is_body_whole || left == UINT64_MAX || left <= here;
 }
 
-/* The client has sent its last byte, or is gone; nothing is being read now. One that only closed its side still reads: it is
- * answered when what is here is all there was to come, and at once when more should have come. */
+/* The client has sent its last byte, or is gone; nothing is being read now. One that only closed its side still reads:
+ * it is answered when what is here is all there was to come, and at once when more should have come. */
 static void hung_up(struct conn *conn)
 {
     uint8_t byte;

@@ -166,8 +166,8 @@ void conn_forget_head_wait(struct conn *conn)
     account_free(ACCOUNT_HEAD, &conn->head_wait, sizeof *conn->head_wait);
 }
 
-/* A head that is not whole yet and takes more than any connection may cost needs a ticket for all that it can take; so do
- * trailers. */
+/* A head that is not whole yet and takes more than any connection may cost needs a ticket for all that it can take; so
+ * do trailers. */
 static void claim_head(struct conn *conn)
 {
     struct head_wait *wait = account_alloc(ACCOUNT_HEAD, sizeof *wait);
@@ -226,8 +226,8 @@ void conn_read_ended(struct conn *conn, long result)
     conn_close(conn, &why);
 }
 
-/* How much may be read beyond the body, or the chunk: while memory for heads is short, of trailers no more than any connection
- * may cost. */
+/* How much may be read beyond the body, or the chunk: while memory for heads is short, of trailers no more than any
+ * connection may cost. */
 static size_t most_beyond(const struct conn *conn)
 {
     size_t saved = h1_saved(conn->h1);

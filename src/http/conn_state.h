@@ -92,8 +92,8 @@ void conn_read_head(struct conn *conn); /* CONN_IDLE, CONN_HEAD */
 void conn_read_body(struct conn *conn); /* CONN_BODY */
 void conn_drop(struct conn *conn);      /* CONN_LINGER: takes what comes and drops it */
 
-/* The client sends no more (`result` is 0) or is gone (negative), before its request is whole: an answer that says so, or the
- * end. */
+/* The client sends no more (`result` is 0) or is gone (negative), before its request is whole: an answer that says so,
+ * or the end. */
 void conn_read_ended(struct conn *conn, long result);
 
 /* Parses what is pending, as far as it may be parsed; then conn_watch: watches what is missing. */
