@@ -17,8 +17,8 @@ struct note {
     uint32_t head_length;    /* of the answer */
     int status;
     enum error_code code; /* of the answer */
-    uint16_t id_length, path_length, peer_length;
-    char text[]; /* id, zero, path, peer */
+    uint16_t id_length, path_length;
+    char text[]; /* id, zero, path */
 };
 
 /* ---- beginning ---- */
@@ -48,7 +48,7 @@ static struct span make_id(struct http *http, char out[33])
 
 static size_t note_size(const struct note *note)
 {
-    return sizeof *note + note->id_length + 1u + note->path_length + note->peer_length;
+    return sizeof *note + note->id_length + 1u + note->path_length;
 }
 
 void conn_forget_note(struct conn *conn)
@@ -73,31 +73,21 @@ static struct span path_of(const struct request *request)
     return span_from(path.at, path.length < NOTED_PATH_MAX ? path.length : NOTED_PATH_MAX);
 }
 
-/* Asked for now: of a client that is gone it could not be known any more. */
-static struct span peer_of(struct conn *conn, char peer[PEER_SIZE])
-{
-    peer[0] = '\0';
-    if (log_wants(LOG_WARN))
-        socket_peer(conn->socket, peer);
-    return span_of(peer);
-}
-
 bool conn_take_note(struct conn *conn, const struct request *request)
 {
-    char made[33], peer_text[PEER_SIZE];
-    struct span id = id_of(conn, request, made), path = path_of(request), peer = peer_of(conn, peer_text);
+    char made[33];
+    struct span id = id_of(conn, request, made), path = path_of(request);
     conn_forget_note(conn);
-    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length + peer.length);
+    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length);
     if (note == NULL)
         return false;
     note->method = request != NULL ? request->method_name.at : "-";
     note->began_ms = loop_now_ms(conn->http->loop);
     note->id_length = (uint16_t)id.length;
     note->path_length = (uint16_t)path.length;
-    note->peer_length = (uint16_t)peer.length;
     char *at = span_put(note->text, id);
     *at++ = '\0';
-    span_put(span_put(at, path), peer);
+    span_put(at, path);
     conn->note = note;
     return true;
 }
@@ -142,11 +132,12 @@ void conn_log(struct conn *conn, const struct error *why)
     struct record record;
     if (!log_begin(&record, status >= 500 ? LOG_WARN : LOG_INFO, "request"))
         return;
-    const char *path = note->text + note->id_length + 1;
+    char peer[PEER_SIZE];
+    socket_peer(conn->socket, peer);
     log_text(&record, "id", span_from(note->text, note->id_length));
-    log_text(&record, "client", span_from(path + note->path_length, note->peer_length));
+    log_text(&record, "client", span_of(peer));
     log_text(&record, "method", span_of(note->method));
-    log_text(&record, "path", span_from(path, note->path_length));
+    log_text(&record, "path", span_from(note->text + note->id_length + 1, note->path_length));
     log_number(&record, "status", (uint64_t)status);
     if (code != ERROR_NONE)
         log_text(&record, "code", span_of(error_word(code)));
