@@ -99,11 +99,11 @@ void json_array_end(struct json *json)
     end(json, ']');
 }
 
-void json_name(struct json *json, const char *name)
+void json_name_span(struct json *json, struct span name)
 {
     put_comma(json);
     put_character(json, '"');
-    put(json, span_of(name));
+    put(json, name);
     put(json, span_of("\":"));
     json->needs_comma = false;
 }
@@ -126,12 +126,17 @@ static void put_escape(struct json *json, char c)
     put(json, span_from((char[]){'\\', 'u', '0', '0', digits[c >> 4 & 1], digits[c & 15]}, 6));
 }
 
+static size_t before(const char *at, size_t length, char c)
+{
+    const char *found = length > 0 ? memchr(at, c, length) : NULL;
+    return found != NULL ? (size_t)(found - at) : length;
+}
+
 /* How many bytes at the front of `text` can be written as they are. */
 static size_t plain_length(struct span text)
 {
-    size_t length = 0, printable = span_printable(text, ' ');
-    while (length < printable && text.at[length] != '"' && text.at[length] != '\\')
-        length++;
+    size_t length = before(text.at, span_printable(text, ' '), '"');
+    length = before(text.at, length, '\\');
     while (length < text.length && !needs_escape(text.at[length])) {
         bool is_valid;
         size_t step = utf8_character(span_from(text.at + length, text.length - length), &is_valid);

@@ -22,7 +22,14 @@ void json_object_begin(struct json *json);
 void json_object_end(struct json *json);
 void json_array_begin(struct json *json);
 void json_array_end(struct json *json);
-void json_name(struct json *json, const char *name); /* of the member whose value comes next; ASCII, needs no escape */
+
+/* Of the member whose value comes next; ASCII, needs no escape. */
+void json_name_span(struct json *json, struct span name);
+static inline void json_name(struct json *json, const char *name)
+{
+    json_name_span(json, span_of(name)); /* the compiler counts the characters of literals */
+}
+
 void json_string(struct json *json, struct span value);
 void json_u64(struct json *json, uint64_t value);
 void json_i64(struct json *json, int64_t value);

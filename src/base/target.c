@@ -10,23 +10,16 @@ static struct span without(struct span text, size_t count)
     return span_from(text.at + count, text.length - count);
 }
 
+/* One bit for each character below 128 that a target may have: it is asked for every character of every request. */
 static bool is_target_character(char c)
 {
-    switch (c) {
-    case '"':
-    case '#':
-    case '<':
-    case '>':
-    case '\\':
-    case '^':
-    case '`':
-    case '{':
-    case '|':
-    case '}':
-        return false;
-    default:
-        return c > ' ' && c <= '~';
-    }
+    static const uint64_t taken[2] = {~((UINT64_C(1) << ' ') | (UINT64_C(1) << '"') | (UINT64_C(1) << '#') |
+                                        (UINT64_C(1) << '<') | (UINT64_C(1) << '>') | UINT64_C(0xffffffff)),
+                                      ~((UINT64_C(1) << ('\\' - 64)) | (UINT64_C(1) << ('^' - 64)) |
+                                        (UINT64_C(1) << ('`' - 64)) | (UINT64_C(1) << ('{' - 64)) |
+                                        (UINT64_C(1) << ('|' - 64)) | (UINT64_C(1) << ('}' - 64)) |
+                                        (UINT64_C(1) << (0x7f - 64)))};
+    return c >= 0 && (taken[c / 64] >> (c % 64) & 1) != 0;
 }
 
 static bool has_only_target_characters(struct span text)

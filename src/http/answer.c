@@ -24,15 +24,15 @@ static bool has_line_end(struct span value)
     return false;
 }
 
-void answer_field(struct answer *answer, const char *name, struct span value)
+void answer_field_span(struct answer *answer, struct span name, struct span value)
 {
-    size_t name_length = strlen(name), length = name_length + 2 + value.length + 2;
+    size_t length = name.length + 2 + value.length + 2;
     if (length > sizeof answer->fields - answer->used || has_line_end(value))
         return;
     char *at = answer->fields + answer->used;
-    memcpy(at, name, name_length);
-    memcpy(at + name_length, ": ", 2);
-    memcpy(at + name_length + 2, value.at, value.length);
+    memcpy(at, name.at, name.length);
+    memcpy(at + name.length, ": ", 2);
+    span_put(at + name.length + 2, value);
     memcpy(at + length - 2, "\r\n", 2);
     answer->used += length;
 }
@@ -106,6 +106,7 @@ const char *status_phrase(int status)
                    {412, "Precondition Failed"},
                    {413, "Content Too Large"},
                    {414, "URI Too Long"},
+                   {415, "Unsupported Media Type"},
                    {416, "Range Not Satisfiable"},
                    {417, "Expectation Failed"},
                    {431, "Request Header Fields Too Large"},

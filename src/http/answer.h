@@ -24,7 +24,11 @@ void answer_begin(struct answer *answer, int status);
 
 /* What does not fit is left out whole; the bounds above hold everything that we write. So is a `value` with a CR, LF or NUL
  * (RFC 9110 5.5): it comes from a client or a disk, whatever they were allowed. */
-void answer_field(struct answer *answer, const char *name, struct span value);
+void answer_field_span(struct answer *answer, struct span name, struct span value);
+static inline void answer_field(struct answer *answer, const char *name, struct span value)
+{
+    answer_field_span(answer, span_of(name), value); /* the compiler counts the characters of literals */
+}
 void answer_number(struct answer *answer, const char *name, uint64_t value);
 
 /* A body of this media type. */

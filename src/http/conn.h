@@ -58,9 +58,8 @@ struct http {
     struct {
         uint64_t number;
         uint8_t random[6];
-    } ids;                           /* of requests: the last that was given */
-    struct head *head;               /* scratch */
-    struct field fields[FIELDS_MAX]; /* scratch */
+    } ids;             /* of requests: the last that was given */
+    struct head *head; /* scratch */
 };
 
 /* Takes over an accepted descriptor. False when memory is short; it is closed then. */

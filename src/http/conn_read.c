@@ -46,8 +46,8 @@ static void end_of_body(struct conn *conn)
     conn_set_state(conn, CONN_ANSWER);
     if (exchange == NULL)
         return; /* answered already; conn_go_on goes on */
-    unsigned count = h1_trailers(conn->h1, conn->http->head, conn->http->fields);
-    exchange->ops->body_end(exchange, conn->http->fields, count);
+    struct head *head = conn->http->head;
+    exchange->ops->body_end(exchange, head->fields, h1_trailers(conn->h1, head));
 }
 
 /* How many bytes may be parsed now: none while an answer is awaited or there is no room. */
@@ -180,7 +180,7 @@ static void claim_head(struct conn *conn)
     wait->conn = conn;
     wait->ticket.task.run = head_ticket_came;
     conn->head_wait = wait;
-    wait->is_held = ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, sizeof(struct head));
+    wait->is_held = ticket_take(conn->http->heads, conn->http->loop, &wait->ticket, HEAD_SAVED_MAX);
 }
 
 static bool waits_for_ticket(const struct conn *conn)

@@ -8,25 +8,24 @@
 
 void conn_begin_request(struct conn *conn)
 {
-    struct request request;
-    h1_request(conn->h1, conn->http->head, conn->http->fields, &request);
+    const struct request *request = &conn->http->head->request;
     conn_forget_head_wait(conn);
-    conn->keeps_alive = request.keeps_alive && !conn->http->is_draining;
-    conn->is_head_method = request.method == METHOD_HEAD;
-    conn->is_http_1_0 = request.is_http_1_0;
-    conn->wants_continue = request.expects_continue;
+    conn->keeps_alive = request->keeps_alive && !conn->http->is_draining;
+    conn->is_head_method = request->method == METHOD_HEAD;
+    conn->is_http_1_0 = request->is_http_1_0;
+    conn->wants_continue = request->expects_continue;
     conn->is_body_whole = false;
     conn->is_begun = true;
     conn->is_answered = false;
     handle_open(conn->http->loop, &conn->request_handle, HANDLE_REQUEST, &conn->handle);
     conn_set_state(conn, CONN_BODY);
-    if (!conn_take_note(conn, &request)) {
+    if (!conn_take_note(conn, request)) {
         struct error why;
         error_set(&why, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
         conn_refuse(conn, &why);
         return;
     }
-    conn->terms->begin(conn, &request);
+    conn->terms->begin(conn, request);
     assert(conn->is_answered || conn->exchange != NULL);
 }
 

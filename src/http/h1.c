@@ -318,7 +318,7 @@ static bool set_version(struct h1 *h1, struct request *request, struct error *er
 /* RFC 9112 6.1 to 6.3: one way to say how long the body is, or none. */
 static bool set_framing(const struct h1 *h1, struct request *request, struct error *error)
 {
-    struct span length, coding;
+    struct span length, coding = {"", 0};
     unsigned lengths = request_count(request, "content-length"), codings = request_count(request, "transfer-encoding");
     if (lengths > 0 && codings > 0)
         return error_set(error, ERROR_MALFORMED_REQUEST, "The request has both Content-Length and Transfer-Encoding.");
@@ -392,29 +392,18 @@ static bool set_target(const struct head *head, struct request *request, struct 
     return true;
 }
 
-static bool read_head(struct h1 *h1, const struct head *head, struct field *fields, struct request *request,
-                      struct error *error)
+static bool check_head(struct h1 *h1)
 {
-    *request = (struct request){.fields = fields};
-    request->field_count = head_fields(head, 0, fields);
+    struct head *head = h1->now->head;
+    struct request *request = &head->request;
+    struct error *error = &head->error;
+    h1->head_fields = head->count;
+    h1->head_bytes = head->field_bytes;
+    *request = (struct request){0};
+    request_set_fields(request, head->fields, head_fields(head, 0, head->fields));
     request->keeps_alive = llhttp_should_keep_alive(&h1->parser);
     return set_method(h1, request, error) && set_version(h1, request, error) && set_framing(h1, request, error) &&
            set_target(head, request, error) && set_host(request, error) && set_expectation(request, error);
-}
-
-static bool check_head(struct h1 *h1)
-{
-    struct field fields[FIELDS_MAX];
-    struct request request;
-    h1->head_fields = h1->now->head->count;
-    h1->head_bytes = h1->now->head->field_bytes;
-    return read_head(h1, h1->now->head, fields, &request, &h1->now->head->error);
-}
-
-void h1_request(struct h1 *h1, const struct head *head, struct field *fields, struct request *request_out)
-{
-    struct error none;
-    read_head(h1, head, fields, request_out, &none);
 }
 
 /* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110 6.5.1). */
@@ -441,10 +430,10 @@ static bool is_forbidden_trailer(struct span name)
     return name.length > 12 && span_equal_nocase(span_from(name.at, 12), span_of("x-forwarded-"));
 }
 
-unsigned h1_trailers(struct h1 *h1, const struct head *head, struct field *fields)
+unsigned h1_trailers(const struct h1 *h1, const struct head *head)
 {
-    return h1->guard.place == GUARD_BEFORE && head->count > h1->head_fields ? head_fields(head, h1->head_fields, fields)
-                                                                            : 0;
+    bool has_some = h1->guard.place == GUARD_BEFORE && head->count > h1->head_fields;
+    return has_some ? (unsigned)(head->count - h1->head_fields) : 0;
 }
 
 static bool check_trailers(struct h1 *h1)
@@ -453,7 +442,7 @@ static bool check_trailers(struct h1 *h1)
         head_clear(h1->now->head, h1->head_fields, h1->head_bytes); /* the scratch may hold somebody else's */
         return true;
     }
-    struct field fields[FIELDS_MAX];
+    struct field *fields = h1->now->head->fields;
     unsigned count = head_fields(h1->now->head, h1->head_fields, fields);
     for (unsigned i = 0; i < count; i++)
         if (is_forbidden_trailer(fields[i].name))

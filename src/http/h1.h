@@ -13,7 +13,7 @@ struct h1;
 
 enum h1_event {
     H1_MORE,   /* all bytes were taken; the message goes on */
-    H1_HEAD,   /* the head is whole: h1_request */
+    H1_HEAD,   /* the head is whole: head->request */
     H1_BODY,   /* bytes of the body */
     H1_END,    /* the message is whole: h1_trailers; parse goes on with the next one */
     H1_REFUSED /* head->error says why; nothing follows */
@@ -27,11 +27,9 @@ void h1_close(struct h1 **h1);
 enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
                        struct span *body_out);
 
-/* After HEAD: valid until the next call. INVALID or unsupported heads were REFUSED already. `fields` holds FIELDS_MAX. */
-void h1_request(struct h1 *h1, const struct head *head, struct field *fields, struct request *request_out);
-
-/* After END: the trailers; their number. */
-unsigned h1_trailers(struct h1 *h1, const struct head *head, struct field *fields);
+/* After HEAD the request is `head->request`, valid until the next call: what is no request was REFUSED. After END: how many
+ * trailers there are in `head->fields`. */
+unsigned h1_trailers(const struct h1 *h1, const struct head *head);
 
 /* True before the first byte of a message. */
 bool h1_is_idle(const struct h1 *h1);

@@ -1,7 +1,5 @@
 #include "http/head.h"
 
-#include <stddef.h>
-
 enum { AROUND_FIELD = 3 }; /* the colon and the line's end; blanks are counted by the guard */
 
 void head_clear(struct head *head, unsigned count, unsigned bytes)

@@ -4,6 +4,8 @@
  * its bytes are used up is kept in an exact copy (head_save). */
 #pragma once
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "http/request.h"
 
@@ -18,8 +20,13 @@ struct head {
         uint16_t name, name_length, value, value_length;
     } places[FIELDS_MAX];
     char text[HEAD_TEXT_MAX];
-    struct error error; /* why the message that is being read is refused; never kept */
+    /* What is never kept: */
+    struct error error;              /* why the message that is being read is refused */
+    struct request request;          /* the whole head, with its fields */
+    struct field fields[FIELDS_MAX]; /* of the head, then of the trailers */
 };
+
+enum { HEAD_SAVED_MAX = offsetof(struct head, error) };
 
 /* Begins anew; `fields` and `bytes` are used up already (by the head, when these are trailers). */
 void head_clear(struct head *head, unsigned count, unsigned bytes);

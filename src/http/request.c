@@ -6,9 +6,17 @@ static bool is_named(const struct field *field, struct span name)
     return field->name.length == name.length && span_equal_nocase(field->name, name);
 }
 
-bool request_find(const struct request *request, const char *name, struct span *value_out)
+void request_set_fields(struct request *request, const struct field *fields, unsigned count)
 {
-    struct span wanted = span_of(name);
+    request->fields = fields;
+    request->field_count = count;
+    request->lengths = 0;
+    for (unsigned i = 0; i < count; i++)
+        request->lengths |= UINT64_C(1) << (fields[i].name.length % 64);
+}
+
+bool request_find_field(const struct request *request, struct span wanted, struct span *value_out)
+{
     for (unsigned i = 0; i < request->field_count; i++) {
         if (is_named(&request->fields[i], wanted)) {
             *value_out = request->fields[i].value;
@@ -18,9 +26,8 @@ bool request_find(const struct request *request, const char *name, struct span *
     return false;
 }
 
-unsigned request_count(const struct request *request, const char *name)
+unsigned request_count_fields(const struct request *request, struct span wanted)
 {
-    struct span wanted = span_of(name);
     unsigned count = 0;
     for (unsigned i = 0; i < request->field_count; i++)
         count += is_named(&request->fields[i], wanted);

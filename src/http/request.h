@@ -39,13 +39,35 @@ struct request {
     uint64_t content_length; /* when not chunked */
     const struct field *fields;
     unsigned field_count;
+    uint64_t
+        lengths; /* a bit for each length that a field's name has, modulo 64: most names that are looked for are not there */
 };
 
+/* Sets the fields, and what is known of them. */
+void request_set_fields(struct request *request, const struct field *fields, unsigned count);
+
+static inline bool request_may_have(const struct request *request, struct span name)
+{
+    return (request->lengths >> (name.length % 64) & 1) != 0;
+}
+
 /* The first field of this name; `value_out` is left alone when there is none. */
-bool request_find(const struct request *request, const char *name, struct span *value_out);
+bool request_find_field(const struct request *request, struct span wanted, struct span *value_out);
+
+static inline bool request_find(const struct request *request, const char *name, struct span *value_out)
+{
+    struct span wanted = span_of(name); /* the compiler counts the characters of literals */
+    return request_may_have(request, wanted) && request_find_field(request, wanted, value_out);
+}
 
 /* All fields of this name, joined by commas (RFC 9110 5.3): in place when there is one, else in `buffer`, which holds
  * FIELDS_SIZE_MAX bytes. `at` NULL when there is none. */
 struct span request_join(const struct request *request, const char *name, char *buffer);
 
-unsigned request_count(const struct request *request, const char *name);
+unsigned request_count_fields(const struct request *request, struct span wanted);
+
+static inline unsigned request_count(const struct request *request, const char *name)
+{
+    struct span wanted = span_of(name);
+    return request_may_have(request, wanted) ? request_count_fields(request, wanted) : 0;
+}

@@ -78,10 +78,8 @@ static inline void transcript_free(struct transcript *transcript)
 
 static inline void transcript_head(struct transcript *transcript)
 {
-    struct field fields[FIELDS_MAX];
-    struct request request;
-    h1_request(transcript->h1, &transcript->head, fields, &request);
-    assert(request.field_count <= FIELDS_MAX && request.fields == fields);
+    struct request request = transcript->head.request;
+    assert(request.field_count <= FIELDS_MAX && request.fields == transcript->head.fields);
     assert(request.has_body == (request.is_chunked || request.content_length > 0));
     assert(h1_body_left(transcript->h1) == (request.is_chunked ? UINT64_MAX : request.content_length));
     transcript_write(transcript, request.method_name);
@@ -110,8 +108,8 @@ static inline void transcript_head(struct transcript *transcript)
 
 static inline void transcript_end(struct transcript *transcript)
 {
-    struct field fields[FIELDS_MAX];
-    unsigned count = h1_trailers(transcript->h1, &transcript->head, fields);
+    const struct field *fields = transcript->head.fields;
+    unsigned count = h1_trailers(transcript->h1, &transcript->head);
     assert(count <= FIELDS_MAX && h1_is_idle(transcript->h1) && h1_saved(transcript->h1) == 0);
     transcript_say(transcript, "end");
     for (unsigned i = 0; i < count; i++) {

@@ -18,10 +18,10 @@ struct loop {
     void *signal_owner;
     unsigned ends;
     struct wheel wheel;
-    uint64_t alarm_ms; /* when the alarm is set for; UINT64_MAX: it is not */
+    uint64_t alarm_ms;      /* when the alarm is set for; UINT64_MAX: it is not */
     struct task soon, late; /* heads of circular lists */
     uint64_t late_since_us; /* when the first of `late` was asked for */
-    struct task inbox; /* under the lock */
+    struct task inbox;      /* under the lock */
     pthread_mutex_t lock;
     uint8_t *block;
     unsigned index;
