@@ -1,4 +1,4 @@
-/* The yardstick: a bare loop that receives PUT bodies, takes their CRC32C and writes them.
+/* The yardstick: a bare loop that receives uploads, bodies of PUT or one file in a form, takes their CRC32C and writes them.
  *
  * What penstock costs is measured against this. It has no limits, no accounts and no manners towards clients.
  * One acceptor hands the connections to the loops in turn, so that they are always even.
@@ -6,6 +6,7 @@
 #include "support/crc32c.h"
 #include "support/flags.h"
 #include "support/folder.h"
+#include "support/form.h"
 #include "support/head.h"
 
 #include <arpa/inet.h>
@@ -15,6 +16,7 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,8 @@ struct connection {
     int fd;
     int file; /* -1: nothing is stored */
     uint32_t crc;
-    uint64_t length, left;
+    uint64_t length, left; /* of the file, so far; of the body */
+    struct form *form;     /* NULL: the body is the file */
     bool keeps_alive;
     char *name;    /* while a body is stored */
     char *scratch; /* while a head came in pieces */
@@ -57,6 +60,7 @@ struct server {
     struct folder folder;
     bool stores;
     uint64_t rcvbuf;
+    _Atomic uint64_t forms; /* names of their files */
     int listener;
     unsigned loop_count, next_loop;
     struct loop loops[THREADS_LIMIT];
@@ -67,6 +71,7 @@ static void connection_free(struct server *server, struct connection *connection
     if (connection->file >= 0)
         folder_discard(&server->folder, connection->file, connection->name);
     close(connection->fd);
+    free(connection->form);
     free(connection->name);
     free(connection->scratch);
     free(connection);
@@ -91,6 +96,10 @@ static bool refuse(struct connection *connection, const char *status)
 
 static bool body_end(struct server *server, struct connection *connection)
 {
+    if (connection->form != NULL && connection->form->state != FORM_BEHIND)
+        return refuse(connection, "400 Bad Request");
+    free(connection->form);
+    connection->form = NULL;
     if (server->stores) {
         int file = connection->file;
         connection->file = -1;
@@ -110,37 +119,78 @@ static bool body_end(struct server *server, struct connection *connection)
     return answer_send(connection, "201 Created", json) && connection->keeps_alive;
 }
 
+static bool form_open(struct connection *connection, const char *boundary)
+{
+    connection->form = malloc(sizeof *connection->form);
+    if (connection->form != NULL)
+        form_begin(connection->form, boundary);
+    return connection->form != NULL;
+}
+
+static bool file_open(struct server *server, struct connection *connection, const char *name)
+{
+    char numbered[HEAD_NAME];
+    if (connection->form != NULL) {
+        snprintf(numbered, sizeof numbered, "form-%" PRIu64, atomic_fetch_add(&server->forms, 1));
+        name = numbered;
+    }
+    connection->name = strdup(name);
+    if (connection->name == NULL)
+        return false;
+    connection->file = folder_create(&server->folder, name);
+    return connection->file >= 0 || refuse(connection, "507 Insufficient Storage");
+}
+
 static bool body_begin(struct server *server, struct connection *connection, const struct head *head)
 {
+    bool is_form = head->boundary[0] != '\0';
     connection->keeps_alive = head->keeps_alive;
-    if (!head->is_put)
+    if (!head->is_put && !is_form)
         return refuse(connection, "405 Method Not Allowed");
     if (!head->has_length)
         return refuse(connection, "411 Length Required");
-    if (server->stores) {
-        connection->name = strdup(head->name);
-        if (connection->name == NULL)
-            return false;
-        connection->file = folder_create(&server->folder, head->name);
-        if (connection->file < 0)
-            return refuse(connection, "507 Insufficient Storage");
-    }
+    if (is_form && !form_open(connection, head->boundary))
+        return false;
+    if (server->stores && !file_open(server, connection, head->name))
+        return false;
 
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (head->expects_continue && send(connection->fd, go_on, sizeof go_on - 1, MSG_NOSIGNAL) < 0)
         return false;
     connection->state = CONNECTION_BODY;
-    connection->length = connection->left = head->length;
+    connection->left = head->length;
+    connection->length = 0;
     connection->crc = 0;
     return connection->left > 0 || body_end(server, connection);
+}
+
+static bool file_take(struct connection *connection, const char *bytes, size_t length)
+{
+    connection->crc = crc32c_add(connection->crc, bytes, length);
+    connection->length += length;
+    return connection->file < 0 || length == 0 || folder_write(connection->file, bytes, length);
+}
+
+static bool form_read(struct connection *connection, const char *bytes, size_t length)
+{
+    while (length > 0) {
+        const char *data = NULL;
+        size_t data_length = 0, taken = form_take(connection->form, bytes, length, &data, &data_length);
+        if (!file_take(connection, data, data_length))
+            return false;
+        bytes += taken;
+        length -= taken;
+    }
+    return true;
 }
 
 static bool body_take(struct server *server, struct connection *connection, const char *bytes, size_t *length)
 {
     if (*length > connection->left)
         *length = (size_t)connection->left;
-    connection->crc = crc32c_add(connection->crc, bytes, *length);
-    if (connection->file >= 0 && !folder_write(connection->file, bytes, *length))
+    bool is_taken =
+        connection->form != NULL ? form_read(connection, bytes, *length) : file_take(connection, bytes, *length);
+    if (!is_taken)
         return refuse(connection, "507 Insufficient Storage");
     connection->left -= *length;
     return connection->left > 0 || body_end(server, connection);

@@ -1,7 +1,6 @@
 /* The load generator: raw HTTP/1.1 over epoll, one mode a run, one JSON line at its end.
  *
- * A mode says what a connection does when it is ready (support/modes.h); uploads by forms will be another entry of
- * that table, with a head and an epilogue of their own in support/wire.c.
+ * A mode says what a connection does when it is ready (support/modes.h); what a request looks like is support/wire.c's.
  */
 #include "support/clock.h"
 #include "support/flags.h"
@@ -47,6 +46,7 @@ static bool plan_read(struct plan *plan, int argc, char **argv)
         {"duration", .number = &plan->duration_s, .help = "seconds in which requests are begun; 0: until the count"},
         {"same-keys", .number = &plan->same_keys, .help = "rotate over so many keys a thread; 0: a new one each time"},
         {"chunk", .number = &plan->chunk, .help = "send chunked, bytes a chunk; 0: Content-Length"},
+        {"form", .is_on = &plan->posts_forms, .help = "POST each file to /upload in a form; not chunked"},
         {"sndbuf", .number = &plan->sndbuf, .help = "SO_SNDBUF; 0 leaves it"},
         {"verify", .is_on = &plan->verifies, .help = "compare the crc32c in each answer"},
         {"seed", .number = &plan->seed, .help = "of bodies, cuts and drips"},
@@ -67,6 +67,8 @@ static bool plan_read(struct plan *plan, int argc, char **argv)
         plan->connections = plan->count;
     if (plan->threads > plan->connections)
         plan->threads = plan->connections;
+    if (plan->posts_forms && plan->chunk > 0)
+        return false;
     return url != NULL && target_read(&plan->target, url) && plan->threads >= 1 && plan->threads <= THREADS_LIMIT &&
            plan->drip_ms > 0;
 }

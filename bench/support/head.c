@@ -50,8 +50,25 @@ static bool request_line_read(struct head *head, const char *line, size_t length
     return true;
 }
 
+static bool boundary_read(struct head *head, const char *line, size_t length)
+{
+    static const char name[] = "boundary=";
+    const char *found = memmem(line, length, name, sizeof name - 1);
+    if (found == NULL)
+        return false;
+    found += sizeof name - 1;
+    size_t boundary_length = (size_t)(line + length - found);
+    if (boundary_length == 0 || boundary_length >= HEAD_BOUNDARY)
+        return false;
+    memcpy(head->boundary, found, boundary_length);
+    head->boundary[boundary_length] = '\0';
+    return true;
+}
+
 static bool field_read(struct head *head, const char *line, size_t length)
 {
+    if (starts(line, length, "content-type: multipart/form-data"))
+        return boundary_read(head, line, length);
     if (starts(line, length, "content-length:")) {
         head->has_length = length_read(line + 15, line + length, &head->length);
         return head->has_length;

@@ -26,6 +26,7 @@ struct plan {
     uint64_t drip_bytes, drip_ms, hold_s; /* slow */
     bool finishes;                        /* slow: complete the bodies after holding */
     bool cuts_by_reset, cuts_by_end;      /* abort: RST, FIN, or either */
+    bool posts_forms;                     /* POST /upload with the file in a form, in place of PUT */
     bool verifies;
     char crc[CRC32C_TEXT]; /* of a body, where verifies */
 };

@@ -20,8 +20,45 @@ static void chunk_begin(struct wire *wire)
     wire->is_last = piece == 0;
 }
 
+#define BOUNDARY "----penstock-load-7d81b516112482"
+
+static const char form_end[] = "\r\n--" BOUNDARY "--\r\n";
+
+/* The last pair of a form. */
+static void form_finish(struct wire *wire)
+{
+    memcpy(wire->prefix, form_end, sizeof form_end - 1);
+    wire->prefix_length = sizeof form_end - 1;
+    wire->is_last = true;
+}
+
+static void form_start(struct wire *wire, const struct wire_head *head)
+{
+    char part[512];
+    int part_length = snprintf(part, sizeof part,
+                               "--" BOUNDARY "\r\nContent-Disposition: form-data; name=\"file\"; filename=\"%s\"\r\n"
+                               "Content-Type: application/octet-stream\r\n\r\n",
+                               head->file_name);
+    int length =
+        snprintf(wire->prefix, sizeof wire->prefix,
+                 "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Type: multipart/form-data; boundary=" BOUNDARY
+                 "\r\nContent-Length: %" PRIu64 "\r\n\r\n%s",
+                 head->method, head->path, head->host, (uint64_t)part_length + head->size + sizeof form_end - 1, part);
+    wire->prefix_length = (size_t)length;
+    wire->prefix_sent = 0;
+    wire->position = wire->body_left = wire->chunk = 0;
+    wire->piece_left = head->size;
+    wire->is_last = false;
+    wire->is_form = true;
+}
+
 void wire_begin(struct wire *wire, const struct wire_head *head)
 {
+    if (head->file_name != NULL) {
+        form_start(wire, head);
+        return;
+    }
+    wire->is_form = false;
     char framing[64] = "";
     if (head->chunk > 0)
         snprintf(framing, sizeof framing, "Transfer-Encoding: chunked\r\n");
@@ -56,7 +93,10 @@ static void wire_account(struct wire *wire, size_t sent)
     if (wire->prefix_sent < wire->prefix_length || wire->piece_left > 0 || wire->is_last)
         return;
     wire->prefix_length = wire->prefix_sent = 0;
-    chunk_begin(wire);
+    if (wire->is_form)
+        form_finish(wire);
+    else
+        chunk_begin(wire);
 }
 
 ssize_t wire_send(struct wire *wire, int fd, const struct body *body, size_t most)

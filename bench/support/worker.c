@@ -71,11 +71,14 @@ void worker_begin(struct worker *worker, struct client *client, const char *meth
     uint64_t key = plan->same_keys > 0 ? worker->begun % plan->same_keys : worker->begun;
     worker->begun++;
 
-    char path[PATH_SIZE];
-    snprintf(path, sizeof path, "%s%s-%u-%" PRIu64, plan->path_prefix, plan->mode->keys, worker->index, key);
+    char name[PATH_SIZE], path[PATH_SIZE];
+    bool is_form = plan->posts_forms && !plan->mode->downloads;
+    snprintf(name, sizeof name, "%s-%u-%" PRIu64, plan->mode->keys, worker->index, key);
+    snprintf(path, sizeof path, "%s%s", plan->path_prefix, name);
     struct wire_head head = {
-        .method = method,
-        .path = path,
+        .method = is_form ? "POST" : method,
+        .path = is_form ? "/upload" : path,
+        .file_name = is_form ? name : NULL,
         .host = plan->target.host,
         .size = plan->mode->downloads ? 0 : plan->size,
         .chunk = plan->chunk,
