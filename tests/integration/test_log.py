@@ -24,10 +24,10 @@ def records(server, event, count=None):
         time.sleep(0.02)
 
 
-def record_of(server, path):
+def record_of(server, path, method='PUT'):
     until = time.monotonic() + 5
     while time.monotonic() < until:
-        found = [record for record in records(server, 'request') if record['path'] == path]
+        found = [r for r in records(server, 'request') if (r['method'], r['path']) == (method, path)]
         if found:
             assert len(found) == 1, found
             return found[0]
@@ -91,7 +91,7 @@ def test_what_is_refused_before_its_first_byte_says_its_code(start):
         (head('GET', '/origin', 'Origin: http://evil'), '/origin', 'GET', 403, 'foreign_origin')]
     for sent, path, method, status, code in refusals:
         answer = only_answer(server.talk(sent, shut=True))
-        record = record_of(server, path)
+        record = record_of(server, path, method)
         assert (record['method'], record['status'], record['code']) == (method, status, code)
         assert record['id'] == answer.fields['x-request-id'] and record['sent'] == len(answer.body) and record['received'] == 0
     server.end([])
@@ -129,7 +129,7 @@ def test_requests_that_break_off_are_recorded(start):
     client.sendall(head('GET', '/files/big'))
     client.recv(1000)
     reset(client)
-    record = [r for r in records(server, 'request', 4) if r['method'] == 'GET'][0]
+    record = record_of(server, '/files/big', 'GET')
     assert (record['status'], record['code']) == (200, 'client_gone') and 0 < record['sent'] < 8_000_000
     client = server.connect()  # too slowly
     client.sendall(head('PUT', '/files/slow', 'Content-Length: 100') + b'x' * 40)
