@@ -147,10 +147,14 @@ static size_t plain_length(struct span text)
     return length;
 }
 
-void json_string(struct json *json, struct span value)
+void json_text_begin(struct json *json)
 {
     put_comma(json);
     put_character(json, '"');
+}
+
+void json_text(struct json *json, struct span value)
+{
     while (value.length > 0) {
         size_t length = plain_length(value);
         put(json, span_from(value.at, length));
@@ -166,7 +170,18 @@ void json_string(struct json *json, struct span value)
             put(json, span_of(UTF8_REPLACEMENT));
         value = span_from(value.at + length, value.length - length);
     }
+}
+
+void json_text_end(struct json *json)
+{
     put_character(json, '"');
+}
+
+void json_string(struct json *json, struct span value)
+{
+    json_text_begin(json);
+    json_text(json, value);
+    json_text_end(json);
 }
 
 static void put_integer(struct json *json, bool is_negative, uint64_t magnitude)
