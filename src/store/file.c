@@ -95,6 +95,8 @@ static bool sweep_file(void *owner, const char *name)
 {
     struct sweep *sweep = owner;
     file_object_sweep(sweep->store, sweep->instance, name);
+    if (!file_intent_sweep(sweep->store, sweep->instance, name))
+        return true;
     if (file_remove(sweep->instance, name) == 0)
         sweep->files++;
     return true;
@@ -278,6 +280,8 @@ static const struct store_ops ops = {.upload_stream = file_upload_stream,
                                      .floor = file_floor,
                                      .read = file_read_object,
                                      .remove = file_remove_call,
+                                     .intend = file_intend,
+                                     .settle = file_settle,
                                      .probe = file_probe,
                                      .forget = file_forget,
                                      .close = file_store_close};

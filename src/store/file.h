@@ -1,7 +1,8 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
  * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
- * file_publish.c makes it visible and removes it, file_folders.c the folders that it lies in; file_object.c keeps what
+ * file_publish.c makes it visible and removes it, file_intent.c several of them together, file_folders.c the folders that
+ * they lie in; file_object.c keeps what
  * belongs to an object beside its bytes; file_reader.c gives objects back; file_calls.c answers what has one answer.
  *
  * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds
@@ -61,6 +62,12 @@ enum file_place {
  * or on a thread, after which `then` is called on the loop (false). */
 bool file_call_run(struct file_call *call, void (*step)(struct file_call *), void (*then)(struct file_call *),
                    enum file_place place);
+
+/* Where steps run that end in a sync, if the store is durable. */
+static inline enum file_place file_place_of_syncs(const struct file_store *store)
+{
+    return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
+}
 
 bool file_store_is_slow(struct file_store *store);
 
@@ -137,6 +144,12 @@ void file_object_forget_note(struct file_store *store, uint64_t inode); /* the r
 /* Blocking: `name` was left in the staging folder `instance`; when it is a note, does what it asks for. */
 void file_object_sweep(struct file_store *store, int instance, const char *name);
 
+/* ---- file_intent.c ---- */
+
+/* Blocking: `name` was left in the staging folder `instance`; when it is an intent, removes the objects that it names.
+ * False when one of them could not be removed: the intent has to stay. */
+bool file_intent_sweep(struct file_store *store, int instance, const char *name);
+
 /* ---- file_reader.c ---- */
 
 /* A reader of the open file, which it takes over; NULL when memory is short, and then the file is closed. */
@@ -151,5 +164,7 @@ bool file_read_object(struct store *store, struct loop *loop, const char *key, c
                       bool only_looks, struct store_call *call);
 bool file_remove_call(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
                       struct store_call *call);
+bool file_intend(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
+bool file_settle(struct store *store, struct loop *loop, struct intent *intent);
 bool file_probe(struct store *store, struct loop *loop, struct store_call *call);
 void file_forget(struct store *store, struct store_call *call);

@@ -144,16 +144,11 @@ static void remove_it(struct file_call *call)
     file_remove_object(call->store, question->text, &question->conditions, &question->error);
 }
 
-static enum file_place place_of_removal(const struct file_store *store)
-{
-    return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
-}
-
 static void turn_came(struct task *task)
 {
     struct question *question = container_of(task, struct question, turn.task);
     struct store_call *asked = question->asked;
-    if (run(question, remove_it, place_of_removal(question->call.store)) && asked != NULL)
+    if (run(question, remove_it, file_place_of_syncs(question->call.store)) && asked != NULL)
         asked->done(asked);
 }
 
@@ -166,7 +161,7 @@ bool file_remove_call(struct store *store, struct loop *loop, const char *key, c
     question->turn.task.run = turn_came;
     if (!turn_take(question->call.store->turns, loop, &question->turn, key))
         return false;
-    return run(question, remove_it, place_of_removal(question->call.store));
+    return run(question, remove_it, file_place_of_syncs(question->call.store));
 }
 
 /* ---- probe ---- */

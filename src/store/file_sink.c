@@ -46,9 +46,8 @@ void file_sink_free(struct file_sink *file)
 static void discard(struct file_call *call)
 {
     struct file_object *object = &file_sink_of_call(call)->object;
-    struct file_status status;
-    if (object->has_meta && file_status(object->file, &status) == 0)
-        file_object_forget(object->store, status.inode);
+    if (object->has_meta)
+        file_object_forget(object->store, object->inode);
     file_close(&object->file);
     if (object->staged[0] != '\0')
         file_remove(object->store->staging, object->staged);
@@ -328,10 +327,17 @@ static size_t sink_size(const struct object_meta *meta)
            meta->content_encoding.length + 5;
 }
 
+static bool has_conditions(const struct object_meta *meta)
+{
+    const struct conditions *sent = &meta->conditions;
+    return sent->if_match.at != NULL || sent->if_none_match.at != NULL || sent->if_unmodified_since.at != NULL;
+}
+
 size_t file_floor(struct store *store, const struct object_meta *meta)
 {
     (void)store;
-    return sink_size(meta) + sizeof(struct conditions) + sizeof(struct digests) + sizeof(struct own_turn);
+    return sink_size(meta) + (has_conditions(meta) ? sizeof(struct conditions) : 0) + sizeof(struct digests) +
+           sizeof(struct own_turn);
 }
 
 static void keep_meta(struct file_sink *file, const struct object_meta *meta)
@@ -343,6 +349,7 @@ static void keep_meta(struct file_sink *file, const struct object_meta *meta)
         file->conditions->if_none_match = span_keep(&at, meta->conditions.if_none_match);
         file->conditions->if_unmodified_since = span_keep(&at, meta->conditions.if_unmodified_since);
     }
+    file->waits = meta->waits;
     file->is_size_known = meta->is_size_known;
     file->known_size = meta->size;
     file->object.content_type = span_keep(&at, meta->content_type);
@@ -356,8 +363,7 @@ static struct file_sink *alloc_sink(const struct object_meta *meta)
     if (file == NULL)
         return NULL;
     file->size = size;
-    const struct conditions *sent = &meta->conditions;
-    if (sent->if_match.at == NULL && sent->if_none_match.at == NULL && sent->if_unmodified_since.at == NULL)
+    if (!has_conditions(meta))
         return file;
     file->conditions = account_alloc(ACCOUNT_STORE, sizeof *file->conditions);
     if (file->conditions == NULL)

@@ -60,6 +60,7 @@ struct file_sink {
     struct kept kept[KEPT_MAX];
     unsigned kept_count, writing; /* of them, in the call that is under way */
     bool has_failed;
+    bool waits; /* staged, among many: without a descriptor */
     enum publish_result publish_result;
     uint64_t known_size;
     bool is_size_known;

@@ -7,6 +7,21 @@
 
 /* ---- staging ---- */
 
+/* What may wait long should not keep a descriptor: it waits under a name in the staging folder. */
+static int put_down(struct file_object *object)
+{
+    struct file_store *store = object->store;
+    if (!store->has_unnamed_files)
+        return 0; /* such a filesystem may not rename without replacing, and then the descriptor is needed */
+    file_random_name(object->staged);
+    int result = file_link(object->file, store->staging, object->staged);
+    if (result < 0)
+        object->staged[0] = '\0';
+    else
+        file_close(&object->file);
+    return result;
+}
+
 /* Blocking: the object is whole; its record goes with it, and in durable mode both go to the disk. */
 static void stage(struct file_call *call)
 {
@@ -14,6 +29,8 @@ static void stage(struct file_call *call)
     int result = file_object_keep(&file->object);
     if (result == 0 && call->store->terms.is_durable)
         result = file_sync(file->object.file);
+    if (result == 0 && file->waits)
+        result = put_down(&file->object);
     file_sink_note(file, result, "The object could not be completed");
 }
 
@@ -26,11 +43,6 @@ static void staged(struct file_call *call)
     file_sink_tell(file);
 }
 
-static enum file_place place_of_syncs(const struct file_store *store)
-{
-    return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
-}
-
 void file_stage_begin(struct file_sink *file)
 {
     if (file->object.digests == NULL) {
@@ -38,7 +50,7 @@ void file_stage_begin(struct file_sink *file)
         file_sink_tell_soon(file, SINK_FAILED);
         return;
     }
-    if (file_call_run(&file->call, stage, staged, place_of_syncs(file->call.store)))
+    if (file_call_run(&file->call, stage, staged, file_place_of_syncs(file->call.store)))
         file_sink_tell_soon(file, file->has_failed ? SINK_FAILED : SINK_STAGED);
 }
 
@@ -59,7 +71,7 @@ static void published(struct file_call *call);
 
 static void begin_publishing(struct file_sink *file)
 {
-    if (file_call_run(&file->call, publish, published, place_of_syncs(file->call.store)))
+    if (file_call_run(&file->call, publish, published, file_place_of_syncs(file->call.store)))
         published(&file->call);
 }
 

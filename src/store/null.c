@@ -126,6 +126,19 @@ static bool null_remove(struct store *store, struct loop *loop, const char *key,
     return nothing_here(call);
 }
 
+/* What nobody keeps is never visible. */
+static bool null_intend(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent)
+{
+    (void)store, (void)loop, (void)keys, (void)intent;
+    return true;
+}
+
+static bool null_settle(struct store *store, struct loop *loop, struct intent *intent)
+{
+    (void)store, (void)loop, (void)intent;
+    return true;
+}
+
 static bool null_probe(struct store *store, struct loop *loop, struct store_call *call)
 {
     (void)store, (void)loop, (void)call;
@@ -146,6 +159,8 @@ static const struct store_ops ops = {.upload_stream = null_upload_stream,
                                      .floor = null_floor,
                                      .read = null_read,
                                      .remove = null_remove,
+                                     .intend = null_intend,
+                                     .settle = null_settle,
                                      .probe = null_probe,
                                      .forget = null_forget,
                                      .close = null_close};

@@ -23,6 +23,7 @@ struct object_meta {
     struct span content_encoding; /* the same, CONTENT_ENCODING_MAX */
     bool is_size_known;
     uint64_t size;
+    bool waits; /* staged, it may wait long and with many others: it should hold nothing that is scarce meanwhile */
     struct conditions conditions; /* looked at before the first byte, and again, atomically, on publish */
     const struct handle *owner;   /* for the registry */
 };
@@ -46,6 +47,20 @@ struct store_call {
     void *pending;         /* the store's, while it is under way */
 };
 
+/* Objects that become visible together, or none of them (a form's files). */
+struct store_key {
+    const char *key;
+    struct store_key *next;
+};
+
+enum { INTENT_SIZE = 32 };
+
+struct intent {
+    void (*done)(struct intent *intent);
+    struct error error;     /* none: it went well */
+    char name[INTENT_SIZE]; /* the store's own */
+};
+
 struct store_ops {
     /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)).
      * False: an error, found at once. The sink's source is set by who takes it, before anything else happens. */
@@ -62,6 +77,15 @@ struct store_ops {
     /* Removes the object, when the conditions allow it. NOT_FOUND, PRECONDITION_FAILED. */
     bool (*remove)(struct store *store, struct loop *loop, const char *key, const struct conditions *conditions,
                    struct store_call *call);
+
+    /* Several objects are staged and are about to be published. From now on until settle is back, whoever opens the
+     * store when this process has ended without it removes those that are visible: so after a kill or a loss of power
+     * there are none, and nobody may be told of any before settle is back without an error. The keys have to be new, that
+     * is, random; the list stays the caller's and unchanged until the call is back. It can't be forgotten. */
+    bool (*intend)(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
+
+    /* All are published and stay; or none is any more. One of those two it has to be: else the intent is left as it is. */
+    bool (*settle)(struct store *store, struct loop *loop, struct intent *intent);
 
     /* Whether objects can be put now. */
     bool (*probe)(struct store *store, struct loop *loop, struct store_call *call);
