@@ -8,7 +8,8 @@ static struct handle lists[LOOPS_MAX];
 static _Atomic unsigned counts[HANDLE_KIND_COUNT];
 static _Atomic uint64_t last_id;
 
-static const char *const words[HANDLE_KIND_COUNT] = {"connection", "request", "upload", "sink", "reader", "call"};
+static const char *const words[HANDLE_KIND_COUNT] = {"connection", "request", "form", "upload",
+                                                     "sink",       "reader",  "call"};
 
 static struct handle *list_of(struct loop *loop)
 {

@@ -11,6 +11,7 @@
 enum handle_kind {
     HANDLE_CONNECTION,
     HANDLE_REQUEST,
+    HANDLE_FORM, /* owns the uploads and sinks of its files; may outlive its request while it publishes */
     HANDLE_UPLOAD,
     HANDLE_SINK,   /* a store's, on its way; may outlive its upload by a job */
     HANDLE_READER, /* an object that is being read */

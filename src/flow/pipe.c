@@ -70,6 +70,13 @@ void pipe_publish(struct pipe *pipe)
     first->ops->publish(first);
 }
 
+struct sink *pipe_hand_over(struct pipe *pipe)
+{
+    assert(pipe->state == PIPE_STAGED);
+    pipe->state = PIPE_CLOSED;
+    return pipe->digest.stage.below; /* meter and digest had their last say in finish, and hold nothing any more */
+}
+
 void pipe_abort(struct pipe *pipe, const struct error *why)
 {
     if (pipe->state == PIPE_CLOSED)

@@ -42,7 +42,11 @@ void pipe_push(struct pipe *pipe, struct slice bytes);
 struct reserve *pipe_keeps(struct pipe *pipe);
 
 void pipe_finish(struct pipe *pipe, const struct digests *claimed); /* done(staged or failed) follows */
-void pipe_publish(struct pipe *pipe);                        /* after staged; done(published or failed) follows */
+void pipe_publish(struct pipe *pipe); /* after staged; done(published or failed) follows */
+
+/* After staged: the sink, for whoever will have it published later; he becomes its source. The pipe is closed. */
+struct sink *pipe_hand_over(struct pipe *pipe);
+
 void pipe_abort(struct pipe *pipe, const struct error *why); /* fine when closed; done does not follow */
 
 uint64_t pipe_bytes(const struct pipe *pipe); /* pushed so far */

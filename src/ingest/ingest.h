@@ -9,8 +9,15 @@
 #include "http/conn.h"
 #include "ingest/upload.h"
 
+/* How large a form may be. */
+struct form_limits {
+    unsigned files, parts;
+    uint64_t fields_size; /* names, values and records of all parts */
+};
+
 struct ingest {
     struct intake intake;
+    struct form_limits forms;
     _Atomic bool is_draining; /* set by another loop */
 };
 
@@ -25,10 +32,16 @@ void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]
 void object_describe(struct json *json, const char *key, const char *url, uint64_t size, struct span content_type,
                      const struct digests *digests, unsigned kinds);
 
+/* The digests that the answer shows: CRC32C and what `?checksums=` asks for. INVALID_PARAMETER. */
+bool object_read_query(const struct request *request, unsigned *kinds_out, struct error *error);
+
 /* PUT /files/{key}, GET and HEAD, DELETE. `path` is what follows `/files/`. */
 void raw_begin(struct conn *conn, const struct request *request, struct span path);
 void files_begin(struct conn *conn, const struct request *request, struct span path);
 void removal_begin(struct conn *conn, const struct request *request, struct span path);
+
+/* POST /upload. */
+void form_begin(struct conn *conn, const struct request *request);
 
 /* Of an exchange that has no use for a body: what comes is dropped. */
 void drop_room(struct exchange *exchange, struct room *room_out);

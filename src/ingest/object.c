@@ -14,6 +14,19 @@ void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]
     percent_encode_path(span_of(key), at, (size_t)(out + OBJECT_URL_SIZE - at));
 }
 
+bool object_read_query(const struct request *request, unsigned *kinds_out, struct error *error)
+{
+    struct span names;
+    unsigned kinds = 0;
+    *kinds_out = DIGEST_CRC32C;
+    if (request->target.query.at == NULL || !query_find(request->target.query, "checksums", &names))
+        return true;
+    if (!digests_read_names(names, &kinds, error))
+        return false;
+    *kinds_out |= kinds;
+    return true;
+}
+
 static void describe_digest(struct json *json, const struct digests *digests, enum digest_kind kind)
 {
     char text[2 * 64 + 1];

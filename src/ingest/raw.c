@@ -145,20 +145,6 @@ static bool read_digests(const struct request *request, struct upload_terms *ter
     return true;
 }
 
-/* What the answer shows: CRC32C and what `?checksums=` asks for. */
-static bool read_query(const struct request *request, unsigned *shown_out, struct error *error)
-{
-    struct span names;
-    *shown_out = DIGEST_CRC32C;
-    unsigned kinds = 0;
-    if (request->target.query.at == NULL || !query_find(request->target.query, "checksums", &names))
-        return true;
-    if (!digests_read_names(names, &kinds, error))
-        return false;
-    *shown_out |= kinds;
-    return true;
-}
-
 static bool read_metadata(const struct request *request, struct object_meta *meta, struct error *error)
 {
     if (request_count(request, "content-range") > 0)
@@ -194,7 +180,7 @@ static struct raw *open_raw(const char *base_url, const char *key, struct span c
         return NULL;
     raw->allocated = size;
     raw->exchange.ops = &ops;
-    raw->user = (struct upload_user){raw_ready, raw_ended};
+    raw->user = (struct upload_user){.ready = raw_ready, .ended = raw_ended};
     char *at = raw->text;
     raw->base_url = span_keep(&at, span_of(base_url)).at;
     raw->key = span_keep(&at, span_of(key)).at;
@@ -223,7 +209,7 @@ static bool read_put(struct conn *conn, const struct request *request, struct sp
                      struct error *error)
 {
     struct object_meta *meta = &put->terms.meta;
-    if (!key_from_path(path, put->key, error) || !read_query(request, &put->shown, error) ||
+    if (!key_from_path(path, put->key, error) || !object_read_query(request, &put->shown, error) ||
         !read_metadata(request, meta, error) || !read_digests(request, &put->terms, &put->claimed, error))
         return false;
     if (!conn_base_url(conn, request, put->base_url))

@@ -22,6 +22,7 @@ struct upload {
     struct block_waiter waiter;
     struct reserve *waiting_at;
     enum upload_state state;
+    bool is_part;
     struct waiting *waiting;      /* while it waits for its ticket */
     struct digests *claimed;      /* of an empty file that is finished as soon as it is open; NULL: it is not */
     const char *key, *request_id; /* the user's */
@@ -37,18 +38,29 @@ struct waiting {
 
 /* ---- the end ---- */
 
-static void log_end_of(struct upload *upload, const char *event, const struct error *why)
+void upload_log(const struct upload_end *end)
 {
     struct record record;
-    if (!log_begin(&record, why == NULL ? LOG_INFO : LOG_WARN, event))
+    if (!log_begin(&record, end->why == NULL ? LOG_INFO : LOG_WARN, end->event))
         return;
-    log_text(&record, "id", span_of(upload->request_id));
-    log_text(&record, "key", span_of(upload->key));
-    log_number(&record, "bytes", pipe_bytes(&upload->pipe));
-    log_number(&record, "ms", loop_now_ms(upload->intake->loop) - upload->handle.born_ms);
-    if (why != NULL)
-        log_error(&record, why);
+    log_text(&record, "id", span_of(end->request_id));
+    log_text(&record, "key", span_of(end->key));
+    log_number(&record, "bytes", end->bytes);
+    log_number(&record, "ms", end->ms);
+    if (end->why != NULL)
+        log_error(&record, end->why);
     log_end(&record);
+}
+
+static void log_end_of(struct upload *upload, const char *event, const struct error *why)
+{
+    struct upload_end end = {event,
+                             upload->request_id,
+                             upload->key,
+                             pipe_bytes(&upload->pipe),
+                             loop_now_ms(upload->intake->loop) - upload->handle.born_ms,
+                             why};
+    upload_log(&end);
 }
 
 static void forget_waiting(struct upload *upload)
@@ -65,7 +77,8 @@ static void free_upload(struct upload *upload)
     block_release(&upload->tail);
     ticket_return(intake->budget, &upload->ticket);
     handle_close(intake->loop, &upload->handle);
-    atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
+    if (!upload->is_part)
+        atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
     forget_waiting(upload);
     account_free(ACCOUNT_UPLOAD, &upload->claimed, sizeof *upload->claimed);
     account_free(ACCOUNT_UPLOAD, &upload, sizeof *upload);
@@ -137,10 +150,20 @@ static void granted(struct pipe_user *user)
 static void done(struct pipe_user *user, const struct outcome *outcome)
 {
     struct upload *upload = container_of(user, struct upload, pipe_user);
-    if (outcome->kind == OUTCOME_STAGED)
-        pipe_publish(&upload->pipe);
-    else
+    if (outcome->kind != OUTCOME_STAGED)
         end(upload, outcome);
+    else if (upload->user->staged != NULL)
+        upload->user->staged(upload->user, outcome);
+    else
+        pipe_publish(&upload->pipe);
+}
+
+struct sink *upload_hand_over(struct upload **upload)
+{
+    struct sink *sink = pipe_hand_over(&(*upload)->pipe);
+    free_upload(*upload);
+    *upload = NULL;
+    return sink;
 }
 
 static void block_came(struct task *task)
@@ -157,7 +180,8 @@ static bool open_flow(struct upload *upload, const struct object_meta *meta, uns
 {
     struct intake *intake = upload->intake;
     struct object_meta owned = *meta;
-    owned.owner = &upload->handle;
+    if (!upload->is_part)
+        owned.owner = &upload->handle;
     struct sink *sink;
     size_t credit;
     if (!intake->store->ops->upload_stream(intake->store, intake->loop, &owned, &sink, &credit, error))
@@ -206,8 +230,7 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
     return true;
 }
 
-/* All that this upload may hold at once, so that with its ticket it can always finish. */
-static size_t floor_of(struct intake *intake, const struct upload_terms *terms)
+size_t upload_floor(const struct intake *intake, const struct upload_terms *terms)
 {
     return sizeof(struct upload) + sizeof(struct digests) + intake->store->ops->floor(intake->store, &terms->meta) +
            hasher_cost(terms->kinds);
@@ -230,9 +253,12 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
     upload->waiter.task.run = block_came;
     upload->key = terms->meta.key;
     upload->request_id = terms->request_id;
+    upload->is_part = terms->is_part;
     handle_open(intake->loop, &upload->handle, HANDLE_UPLOAD, terms->meta.owner);
-    atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);
-    bool has_ticket = ticket_take(intake->budget, intake->loop, &upload->ticket, floor_of(intake, terms));
+    if (!terms->is_part)
+        atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);
+    bool has_ticket =
+        terms->is_part || ticket_take(intake->budget, intake->loop, &upload->ticket, upload_floor(intake, terms));
     if (has_ticket ? !open_flow(upload, &terms->meta, terms->kinds, error) : !keep_waiting(upload, terms, error)) {
         log_end_of(upload, "upload_refused", error);
         free_upload(upload);

@@ -1,8 +1,9 @@
 /* One upload: the owner of its ticket, its flow into the store, and its one end.
  *
- * It waits for its ticket, opens the store's sink, takes bytes while it has credit, and when it has them all has them staged
- * and published. It ends exactly once: stored, failed or aborted. Whoever began it (its user: raw, later forms and sessions)
- * knows only this handle of it. One loop. */
+ * It waits for its ticket, opens the store's sink, takes bytes while it has credit, and when it has them all has them
+ * staged and published. It ends exactly once: stored, failed or aborted; or it is staged, and handed over to somebody who
+ * publishes it with others. Whoever began it (its user: raw, form, later sessions) knows only this handle of it. One
+ * loop. */
 #pragma once
 
 #include "core/budget.h"
@@ -22,6 +23,8 @@ struct intake {
 struct upload;
 struct upload_user {
     void (*ready)(struct upload_user *user); /* it has its ticket and the store is open, or there is more room */
+    void (*staged)(struct upload_user *user,
+                   const struct outcome *outcome); /* hand it over now; NULL: it is published at once */
     void (*ended)(struct upload_user *user,
                   const struct outcome *outcome); /* published or failed; the upload is gone */
 };
@@ -30,7 +33,14 @@ struct upload_terms {
     struct object_meta meta; /* its key has to live as long as the upload; everything else is copied */
     unsigned kinds;          /* digests to take */
     const char *request_id;  /* for the log; has to live as long as the upload */
+
+    /* It is part of something larger, meta.owner: whose ticket has upload_floor in it, who counts for the loop, and who
+     * owns the sink, which may outlive the upload. */
+    bool is_part;
 };
+
+/* All that this upload may hold at once, in bytes, so that with a ticket for them it can always finish. */
+size_t upload_floor(const struct intake *intake, const struct upload_terms *terms);
 
 /* Begins. False with an error that needs no byte of the body to be known; else `upload_out`, of which the user hears later
  * or which is ready at once (upload_is_open). */
@@ -51,6 +61,18 @@ void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
 /* All bytes are there (of an empty file also before it is open); `claimed` is what their digests have to be. `ended` follows.
  * False, with an error and nothing done, when there is no memory to keep them until it is open. */
 bool upload_finish(struct upload *upload, const struct digests *claimed, struct error *error);
+
+/* From `staged` only: the staged sink, for the caller to publish or abort; he is its source from now on. Clears the pointer:
+ * the upload is gone. */
+struct sink *upload_hand_over(struct upload **upload);
+
+/* How an upload has ended, in the log. */
+struct upload_end {
+    const char *event, *request_id, *key;
+    uint64_t bytes, ms;
+    const struct error *why; /* NULL: it went well */
+};
+void upload_log(const struct upload_end *end);
 
 /* Forgets it, unless it has ended; what is being published goes on and is recorded. Clears the pointer. */
 void upload_abort(struct upload **upload, const struct error *why);

@@ -231,7 +231,7 @@ static struct user *add_user(uint64_t size)
     user->start.run = start;
     user->task.run = send_task;
     user->timer.run = send_timer;
-    user->user = (struct upload_user){ready, ended};
+    user->user = (struct upload_user){.ready = ready, .ended = ended};
     user->content = machine_random(1000);
     user->size = size;
     user->sleeps_at = UINT64_MAX;
