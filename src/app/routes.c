@@ -120,16 +120,23 @@ static void begin_object(struct conn *conn, const struct request *request, struc
         files_begin(conn, request, rest);
 }
 
+static void begin_form(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)rest;
+    form_begin(conn, request);
+}
+
 /* ---- finding the route ---- */
 
 static const char form_type[] = "multipart/form-data";
-static const char form_hint[] = " Forms are not read: send each file as the body of PUT /files/NAME.";
+static const char form_hint[] = " Forms go to POST /upload.";
 
 static const struct route public_routes[] = {
     {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page},
     {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
     {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready},
     {"/files/", METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE, "GET, HEAD, PUT, DELETE, OPTIONS", begin_object},
+    {"/upload", METHOD_POST, "POST, OPTIONS", begin_form},
     {NULL, 0, NULL, NULL}};
 
 static const struct route admin_routes[] = {
@@ -203,7 +210,7 @@ static void begin_on(const struct route *routes, struct conn *conn, const struct
         return;
     }
     if (span_equal(request->target.path, span_of("*"))) {
-        answer_options(conn, "GET, HEAD, PUT, DELETE, OPTIONS");
+        answer_options(conn, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
         return;
     }
     for (const struct route *route = routes; route->path != NULL; route++) {

@@ -110,6 +110,9 @@ static bool open_worker(struct server *server, unsigned index)
     doors_prepare(worker);
     worker->ingest.intake = (struct intake){
         .loop = worker->loop, .budget = server->uploads, .max_file_size = server->settings->max_file_size};
+    worker->ingest.forms = (struct form_limits){.files = (unsigned)server->settings->max_form_files,
+                                                .parts = (unsigned)server->settings->max_form_parts,
+                                                .fields_size = server->settings->max_form_fields_size};
     return true;
 }
 

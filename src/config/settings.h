@@ -36,6 +36,9 @@ struct settings {
     bool durable;
     uint64_t min_free;
     uint64_t max_file_size;
+    uint64_t max_form_files;
+    uint64_t max_form_parts;
+    uint64_t max_form_fields_size;
     uint64_t max_connections; /* resolved: see resolve.c */
     uint64_t idle_timeout;    /* milliseconds, as all durations */
     uint64_t head_timeout;

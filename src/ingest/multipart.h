@@ -112,6 +112,12 @@ void multipart_begin(struct multipart *multipart, const struct boundary *boundar
 enum multipart_event multipart_parse(struct multipart *multipart, struct span bytes, size_t credit, size_t *taken_out,
                                      struct span *data_out, struct error *error);
 
+/* Bytes were taken that may still be told as data, before any that follow: they looked like a delimiter. */
+static inline bool multipart_holds_data(const struct multipart *multipart)
+{
+    return multipart->matched > 0;
+}
+
 /* The end of the form: the body has ended, and all of it was parsed. True if the form is whole, which it is only
  * now: its last delimiter has come (MP-33, SV-03), and nothing that followed was wrong. Else MALFORMED_MULTIPART. */
 bool multipart_finish(struct multipart *multipart, struct error *error);

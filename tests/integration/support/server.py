@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = os.environ.get('PENSTOCK') or str(ROOT / 'build/release/penstock')
 DEV_PROGRAM = str(ROOT / 'build/dev/penstock')
-QUIET = {'connection': 1, 'request': 1, 'upload': 0, 'sink': 0, 'reader': 0, 'call': 0}  # only whoever asks
+QUIET = {'connection': 1, 'request': 1, 'form': 0, 'upload': 0, 'sink': 0, 'reader': 0, 'call': 0}  # only whoever asks
 NEEDED_TO_END_S = 3
 
 # Old sanitizer runtimes can't place their shadow memory where the kernel randomises addresses by more bits than they know.

@@ -1,0 +1,224 @@
+/* POST /upload: a form's life, from its head to its end. */
+#include "ingest/form.h"
+
+#include <stdatomic.h>
+
+#include "core/account.h"
+
+enum { PART_LEAST = 56 /* bytes of a file's part in a body, its boundary and texts aside */ };
+
+static struct form *form_of(struct exchange *exchange)
+{
+    return container_of(exchange, struct form, exchange);
+}
+
+/* ---- the end ---- */
+
+void form_free(struct form *form)
+{
+    struct intake *intake = &form->ingest->intake;
+    if (form->rest != NULL && form->rest_end > FORM_SLICE)
+        budget_charge(intake->budget, -(int64_t)(form->rest_end - FORM_SLICE));
+    account_free(ACCOUNT_FORM, &form->rest, form->rest_end);
+    account_free(ACCOUNT_FORM, &form->room, MULTIPART_ROOM);
+    form_memory_free(&form->memory);
+    ticket_return(intake->budget, &form->ticket);
+    handle_close(intake->loop, &form->handle);
+    atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
+    account_free(ACCOUNT_FORM, &form, form->allocated);
+}
+
+void form_fail(struct form *form, const struct error *why)
+{
+    struct conn *conn = form->exchange.conn;
+    form_abort_files(form, why);
+    form_free(form);
+    if (conn != NULL)
+        conn_answer_error(conn, why);
+}
+
+/* What is being published goes on, and what is being undone too. */
+static void form_gone(struct exchange *exchange, const struct error *why)
+{
+    struct form *form = form_of(exchange);
+    if (form->state == FORM_WAITING || form->state == FORM_PARSING) {
+        form_abort_files(form, why);
+        form_free(form);
+        return;
+    }
+    form->exchange.conn = NULL;
+    form->handle.owner = NULL;
+}
+
+/* ---- the body ---- */
+
+/* A file is read into as it has room. What is read at once grows with what it has had already: of a part that ends early,
+ * as most do, little is read too much, which would have to be kept until the next one is open (form_parts.c, rest). */
+static void form_room(struct exchange *exchange, struct room *room_out)
+{
+    struct form *form = form_of(exchange);
+    *room_out = (struct room){NULL, 0};
+    if (form->state != FORM_PARSING || form->is_stuck)
+        return;
+    room_out->length = FORM_SLICE;
+    if (form->part != PART_FILE)
+        return;
+    struct budget *budget = form->ingest->intake.budget;
+    bool has_room = budget_used(budget) + LOOP_BLOCK_SIZE < (int64_t)budget_size(budget) && !budget_is_short(budget);
+    size_t most = form->part_bytes > FORM_SLICE && has_room ? (size_t)form->part_bytes : FORM_SLICE;
+    room_out->length = upload_room(form->flow->upload, &room_out->at);
+    if (room_out->length > most)
+        room_out->length = most;
+    if (multipart_holds_data(&form->multipart))
+        room_out->at = NULL; /* what looked like a delimiter may be data, and comes before what is read now */
+}
+
+static bool form_awaits(struct exchange *exchange)
+{
+    struct form *form = form_of(exchange);
+    bool has_room = form->part != PART_FILE || upload_awaits(form->flow->upload);
+    return form->state == FORM_PARSING && !form->is_stuck && has_room;
+}
+
+static void form_body(struct exchange *exchange, const uint8_t *bytes, size_t length)
+{
+    form_take(form_of(exchange), bytes, length);
+}
+
+static void form_body_end(struct exchange *exchange, const struct field *trailers, unsigned count)
+{
+    (void)trailers, (void)count;
+    struct form *form = form_of(exchange);
+    form->is_body_whole = true;
+    if (form->state == FORM_PARSING)
+        form_take(form, (const uint8_t *)"", 0);
+}
+
+static const struct exchange_ops ops = {form_room, form_awaits, form_body, form_body_end, form_gone};
+
+/* ---- the ticket ---- */
+
+static bool begin_parsing(struct form *form, struct error *error)
+{
+    struct boundary boundary = form->multipart.boundary;
+    const struct form_limits *limits = &form->ingest->forms;
+    struct multipart_limits parts = {.parts = limits->parts, .files = limits->files};
+    form->room = account_alloc(ACCOUNT_FORM, MULTIPART_ROOM);
+    if (form->room == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for this form; try again.");
+    multipart_begin(&form->multipart, &boundary, &parts, form->room);
+    form->state = FORM_PARSING;
+    return true;
+}
+
+static void ticket_came(struct task *task)
+{
+    struct form *form = container_of(task, struct form, ticket.task);
+    struct error error;
+    if (!begin_parsing(form, &error)) {
+        form_fail(form, &error);
+        return;
+    }
+    conn_continue(form->exchange.conn);
+    if (form->is_body_whole)
+        form_go_on(form);
+    else
+        conn_resume(form->exchange.conn);
+}
+
+/* What its parts may come to: no more than the setting says, and less when the whole body can't hold so many. Texts can
+ * grow threefold when they are not UTF-8, and as much may be left free where pieces of memory end. */
+static uint64_t most_of_parts(const struct form *form, const struct request *request)
+{
+    uint64_t most = form->ingest->forms.fields_size, length = request->content_length;
+    if (request->is_chunked || length >= most)
+        return most;
+    uint64_t files = length / (PART_LEAST + form->multipart.boundary.length);
+    if (files > form->ingest->forms.files)
+        files = form->ingest->forms.files;
+    uint64_t parts = 8 * length + files * form_file_size(form->ingest, form->shown);
+    return parts < most ? parts : most;
+}
+
+/* All that it may hold at once. */
+static bool take_ticket(struct form *form, const struct request *request)
+{
+    struct intake *intake = &form->ingest->intake;
+    form->memory.limit = most_of_parts(form, request);
+    uint64_t bytes = form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) +
+                     FORM_CALLS_SIZE + FORM_PIECE_SIZE + form->memory.limit;
+    return ticket_take(intake->budget, intake->loop, &form->ticket, bytes);
+}
+
+/* ---- the head ---- */
+
+/* What the head says. Lives as long as its request. */
+struct form_head {
+    struct boundary boundary;
+    unsigned shown;
+    char base_url[BASE_URL_SIZE];
+};
+
+static bool read_head(struct conn *conn, const struct request *request, struct form_head *head, struct error *error)
+{
+    struct span type = {"", 0}, coding;
+    if (request_count(request, "content-type") > 1)
+        return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Type fields.");
+    if (!request_find(request, "content-type", &type))
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                         "The request has no Content-Type: send a form as multipart/form-data.");
+    if (request_find(request, "content-encoding", &coding))
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                         "The form has a Content-Encoding: send it as it is, without one.");
+    if (!boundary_read(type, &head->boundary, error) || !object_read_query(request, &head->shown, error))
+        return false;
+    if (!conn_base_url(conn, request, head->base_url))
+        return error_set(error, ERROR_INVALID_HOST, "Host is longer than 300 bytes.");
+    return true;
+}
+
+static struct form *open_form(struct conn *conn, const struct form_head *head)
+{
+    struct span base_url = span_of(head->base_url), request_id = span_of(conn_request_id(conn));
+    size_t size = sizeof(struct form) + base_url.length + 1 + request_id.length + 1;
+    struct form *form = account_alloc(ACCOUNT_FORM, size);
+    if (form == NULL)
+        return NULL;
+    char *at = form->text;
+    form->allocated = size;
+    form->base_url = span_keep(&at, base_url).at;
+    form->request_id = span_keep(&at, request_id).at;
+    form->exchange.ops = &ops;
+    form->ingest = ingest_of(conn);
+    form->ticket.task.run = ticket_came;
+    form->shown = head->shown;
+    form->multipart.boundary = head->boundary;
+    handle_open(form->ingest->intake.loop, &form->handle, HANDLE_FORM, conn_handle(conn));
+    atomic_fetch_add_explicit(&form->ingest->intake.uploads, 1, memory_order_relaxed);
+    return form;
+}
+
+void form_begin(struct conn *conn, const struct request *request)
+{
+    struct form_head head;
+    struct error error;
+    if (!read_head(conn, request, &head, &error)) {
+        conn_answer_error(conn, &error);
+        return;
+    }
+    struct form *form = open_form(conn, &head);
+    if (form == NULL) {
+        error_set(&error, ERROR_OUT_OF_MEMORY, "There is no memory for this form; try again.");
+        conn_answer_error(conn, &error);
+        return;
+    }
+    bool has_ticket = take_ticket(form, request);
+    form->exchange.conn = conn;
+    if (has_ticket && !begin_parsing(form, &error)) {
+        form_fail(form, &error);
+        return;
+    }
+    conn_take(conn, &form->exchange);
+    if (has_ticket)
+        conn_continue(conn);
+}

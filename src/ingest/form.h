@@ -1,0 +1,150 @@
+/* One form, as its files share it: form.c is its life, from its head to its end; form_parts.c reads its body; form_files.c
+ * takes the files up to where they are staged; form_publish.c publishes them together; form_answer.c tells what came;
+ * form_memory.c keeps what is known of the parts.
+ *
+ * A form takes one ticket before its first body byte, for everything that it may ever hold. Its parts come one after
+ * another. A file is an upload under that ticket, until it is staged; then only its sink is kept, and a record. When the
+ * body has ended well, all files are published together. What fails before leaves nothing; once publishing has begun it
+ * goes on without the client. One loop. */
+#pragma once
+
+#include "ingest/form_memory.h"
+#include "ingest/ingest.h"
+#include "ingest/multipart.h"
+
+enum {
+    FORM_FLOWS = 4, /* files that are under way: while one is synced, the next comes, so that they share syncs */
+    FORM_SLICE = 16 * 1024,    /* what is read at once while no file takes it, and what the ticket has of a rest */
+    FORM_CALLS_SIZE = 4 * 1024 /* what the store takes to publish together, and to remove */
+};
+
+enum form_state {
+    FORM_WAITING,    /* for its ticket */
+    FORM_PARSING,    /* takes its body; its files are staged */
+    FORM_INTENDING,  /* the store notes what will be published */
+    FORM_PUBLISHING, /* the point of no return */
+    FORM_SETTLING,   /* all are visible; the store forgets its note */
+    FORM_UNDOING,    /* one could not be published: the others are removed */
+    FORM_ANSWERED    /* only its answer is still being read */
+};
+
+/* What the part that is under way is. */
+enum form_part {
+    PART_NONE,
+    PART_FIELD,
+    PART_UNNAMED, /* a file input that may be empty: it is opened for its first byte */
+    PART_TO_OPEN, /* a file that has to be opened before anything else is read */
+    PART_FILE     /* flow takes it */
+};
+
+struct form_field {
+    struct form_field *next;
+    struct form_text value;
+    uint32_t name_length;
+    char name[];
+};
+
+struct form_file {
+    struct form_file *next;
+    struct form *form;
+    struct source source; /* of the staged sink */
+    struct sink *sink;    /* staged; NULL: not yet, or published or failed */
+    struct store_key key;
+    uint64_t size;
+    uint32_t number; /* of the part */
+    uint16_t name_length, type_length;
+    bool has_type;
+    bool may_be_there; /* it may have to be removed */
+    const char *name, *type; /* behind this record, as the key is */
+    uint8_t *digests;        /* those that are shown, one behind the other */
+};
+
+/* A file that is not staged yet. */
+struct form_flow {
+    struct upload_user user;
+    struct upload *upload; /* NULL: the flow is free */
+    struct form_file *file;
+};
+
+struct form {
+    struct exchange exchange; /* conn NULL: the client is gone */
+    struct ingest *ingest;
+    struct ticket ticket;
+    struct handle handle;
+    enum form_state state;
+    const char *base_url, *request_id; /* in `text` */
+    unsigned shown;                    /* digests */
+    uint64_t fields_size;              /* what its ticket has for its parts */
+
+    struct multipart multipart; /* of which only the boundary is set before it has its ticket */
+    char *room;                 /* the parser's */
+    enum form_part part;
+    bool is_stuck;      /* more is here to be told, and can't be yet */
+    bool is_body_whole; /* no more will come */
+    uint8_t *rest;      /* bytes that were not parsed yet: rest_at .. rest_end */
+    size_t rest_at, rest_end;
+
+    struct form_memory memory;
+    struct form_field *fields, *last_field;
+    struct form_file *files, *last_file;
+    struct form_flow flows[FORM_FLOWS], *flow; /* of the part that is under way */
+    uint64_t part_bytes;
+
+    struct form_publication *publication;
+    struct reader reader; /* of an answer that is large */
+    size_t allocated;
+    char text[];
+};
+
+/* ---- form.c ---- */
+
+/* Ends it with this error: nothing of it is stored. */
+void form_fail(struct form *form, const struct error *why);
+
+/* Nobody asks for it any more. */
+void form_free(struct form *form);
+
+/* Ends what has not been published. */
+void form_abort_files(struct form *form, const struct error *why);
+
+/* ---- form_parts.c ---- */
+
+/* Bytes of the body: all are taken. It may have ended when this returns. */
+void form_take(struct form *form, const uint8_t *bytes, size_t length);
+
+/* Something that was waited for may be there: goes on with what is left, or with the end. From a call back of its own. */
+void form_go_on(struct form *form);
+
+/* Says in front of the error which part it is about. */
+void form_name_part(struct error *error, unsigned number, struct span name);
+
+/* ---- form_files.c ---- */
+
+/* Opens the file whose part has begun. False: with an error, or (no error) when no flow is free yet. */
+bool form_open_file(struct form *form, struct error *error);
+
+/* Its last byte has come. False with an error. */
+bool form_end_file(struct form *form, struct error *error);
+
+bool form_has_flows(const struct form *form); /* a file is not staged yet */
+
+/* What the uploads of all flows take; and what one file takes until the form is answered, but for its texts. */
+size_t form_flows_size(const struct ingest *ingest, unsigned shown);
+size_t form_file_size(const struct ingest *ingest, unsigned shown);
+
+/* ---- form_publish.c ---- */
+
+/* All files are staged, and the body has ended well. */
+void form_publish(struct form *form);
+
+/* A staged sink has something to say. */
+void form_sink_done(struct form_file *file, const struct outcome *outcome);
+
+/* ---- form_answer.c ---- */
+
+/* 201; the form is freed, or will be when its answer has been read. */
+void form_answer(struct form *form);
+
+/* Where a digest's bytes are in form_file.digests; NULL: it is not shown. And how many bytes there are in all. */
+uint8_t *form_digest(const struct form *form, const struct form_file *file, enum digest_kind kind);
+size_t form_digests_size(unsigned shown);

@@ -1,0 +1,91 @@
+#include "ingest/form_memory.h"
+
+#include <assert.h>
+
+#include "core/account.h"
+
+enum { ROOM = sizeof((struct form_piece *)NULL)->bytes, ALIGNED = sizeof(void *) };
+
+_Static_assert(sizeof(struct form_piece) == FORM_PIECE_SIZE, "a piece has the size that is promised");
+
+bool form_memory_charge(struct form_memory *memory, size_t bytes, struct error *error)
+{
+    if (bytes > memory->limit - memory->used)
+        return error_set(error, ERROR_FORM_FIELDS_TOO_LARGE,
+                         "Names, values and records of the form's parts take more than %llu bytes; send fewer of them.",
+                         (unsigned long long)memory->limit);
+    memory->used += bytes;
+    return true;
+}
+
+static bool add_piece(struct form_memory *memory, struct error *error)
+{
+    struct form_piece *piece = account_alloc(ACCOUNT_FORM, sizeof *piece);
+    if (piece == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for this form; try again.");
+    *(memory->last != NULL ? &memory->last->next : &memory->first) = piece;
+    memory->last = piece;
+    return true;
+}
+
+static size_t room_in_last(const struct form_memory *memory)
+{
+    return memory->last != NULL ? ROOM - memory->last->used : 0;
+}
+
+void *form_memory_take(struct form_memory *memory, size_t size, struct error *error)
+{
+    size = (size + ALIGNED - 1) / ALIGNED * ALIGNED;
+    size_t gap = memory->last != NULL ? (size_t)-memory->last->used % ALIGNED : 0, room = room_in_last(memory);
+    bool fits = gap + size <= room;
+    assert(size <= ROOM);
+    if (!form_memory_charge(memory, fits ? gap + size : room + size, error) || (!fits && !add_piece(memory, error)))
+        return NULL;
+    memory->last->used += fits ? gap + size : size;
+    return memory->last->bytes + memory->last->used - size;
+}
+
+struct form_text form_memory_begin(const struct form_memory *memory)
+{
+    return (struct form_text){.piece = memory->last, .at = (uint32_t)memory->last->used};
+}
+
+bool form_memory_add(struct form_memory *memory, struct form_text *text, struct span bytes, struct error *error)
+{
+    if (!form_memory_charge(memory, bytes.length, error))
+        return false;
+    while (bytes.length > 0) {
+        if (room_in_last(memory) == 0 && !add_piece(memory, error))
+            return false;
+        size_t room = room_in_last(memory), length = bytes.length < room ? bytes.length : room;
+        memcpy(memory->last->bytes + memory->last->used, bytes.at, length);
+        memory->last->used += length;
+        text->length += (uint32_t)length;
+        bytes = span_from(bytes.at + length, bytes.length - length);
+    }
+    return true;
+}
+
+struct span form_text_next(struct form_text *text)
+{
+    if (text->length == 0)
+        return span_from(NULL, 0);
+    if (text->at == text->piece->used) {
+        text->piece = text->piece->next;
+        text->at = 0;
+    }
+    size_t here = text->piece->used - text->at;
+    struct span part = span_from(text->piece->bytes + text->at, here < text->length ? here : text->length);
+    text->at += (uint32_t)part.length;
+    text->length -= (uint32_t)part.length;
+    return part;
+}
+
+void form_memory_free(struct form_memory *memory)
+{
+    for (struct form_piece *piece = memory->first, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        account_free(ACCOUNT_FORM, &piece, sizeof *piece);
+    }
+    *memory = (struct form_memory){0};
+}
