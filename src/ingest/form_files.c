@@ -6,7 +6,11 @@
 #include "core/random.h"
 #include "ingest/form.h"
 
-enum { NAME_MAX_BYTES = 3 * PART_NAME_MAX, TYPE_MAX_BYTES = PART_CONTENT_TYPE_MAX };
+/* Names grow threefold where they are not UTF-8. */
+_Static_assert(sizeof(struct form_file) + sizeof(struct digests) + ULID_SIZE + FILENAME_MAX_BYTES + 1 +
+                       3 * PART_NAME_MAX + 1 + PART_CONTENT_TYPE_MAX + 1 <=
+                   FORM_TAKE_MAX,
+               "a file's record can be taken");
 
 /* ---- what a file costs ---- */
 

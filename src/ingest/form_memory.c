@@ -38,7 +38,7 @@ void *form_memory_take(struct form_memory *memory, size_t size, struct error *er
     size = (size + ALIGNED - 1) / ALIGNED * ALIGNED;
     size_t gap = memory->last != NULL ? (size_t)-memory->last->used % ALIGNED : 0, room = room_in_last(memory);
     bool fits = gap + size <= room;
-    assert(size <= ROOM);
+    assert(size <= FORM_TAKE_MAX);
     if (!form_memory_charge(memory, fits ? gap + size : room + size, error) || (!fits && !add_piece(memory, error)))
         return NULL;
     memory->last->used += fits ? gap + size : size;

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum { FORM_PIECE_SIZE = 4096 };
+enum { FORM_PIECE_SIZE = 4096, FORM_TAKE_MAX = 2048 };
 
 struct form_piece {
     struct form_piece *next;
@@ -27,7 +27,8 @@ struct form_text {
     uint32_t at, length;
 };
 
-/* `size` zeroed bytes in one. NULL: FORM_FIELDS_TOO_LARGE when the limit is reached, OUT_OF_MEMORY. At most 2 KiB. */
+/* `size` zeroed bytes in one. NULL: FORM_FIELDS_TOO_LARGE when the limit is reached, OUT_OF_MEMORY. At most
+ * FORM_TAKE_MAX. */
 void *form_memory_take(struct form_memory *memory, size_t size, struct error *error);
 
 /* Where the next text will begin; and more of a text, behind all that was taken before. The same errors. */

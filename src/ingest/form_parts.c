@@ -7,16 +7,26 @@
 #include "core/account.h"
 #include "ingest/form.h"
 
+enum { NAME_SHOWN = 40 /* bytes of a part's name in an error */ };
+
 /* ---- what is said of a part ---- */
 
+/* As much of the name as there is room for beside the sentence, which is not to be cut. */
 void form_name_part(struct error *error, unsigned number, struct span name)
 {
     struct error named;
-    size_t most = 40;
-    while (most < name.length && most > 36 && ((unsigned char)name.at[most] & 0xc0) == 0x80)
-        most--; /* not within a character */
-    error_set(&named, error->code, "Part %u of the form, `%.*s`%s: %s", number,
-              (int)(name.length < most ? name.length : most), name.at, name.length > most ? "..." : "", error->detail);
+    size_t taken = strlen("Part 4294967295 (`...`): ") + strlen(error->detail);
+    size_t room = taken < sizeof error->detail ? sizeof error->detail - 1 - taken : 0;
+    size_t length = name.length < NAME_SHOWN ? name.length : NAME_SHOWN;
+    if (length > room)
+        length = room;
+    while (length > 0 && length < name.length && ((unsigned char)name.at[length] & 0xc0) == 0x80)
+        length--; /* not within a character */
+    if (length > 0)
+        error_set(&named, error->code, "Part %u (`%.*s%s`): %s", number, (int)length, name.at,
+                  length < name.length ? "..." : "", error->detail);
+    else
+        error_set(&named, error->code, "Part %u: %s", number, error->detail);
     *error = named;
 }
 
@@ -175,16 +185,16 @@ static void fail_in_part(struct form *form, struct error *error)
     form_fail(form, error);
 }
 
-/* What was read is parsed. Is that all? */
+/* What was read is parsed. Is that all, and is it a form? */
 static void look_on(struct form *form)
 {
     struct error error;
-    if (!form->is_body_whole || form->is_stuck || form_has_flows(form))
+    if (!form->is_body_whole || form->is_stuck)
         return;
-    if (multipart_finish(&form->multipart, &error))
-        form_publish(form);
-    else
+    if (!multipart_finish(&form->multipart, &error))
         form_fail(form, &error);
+    else if (!form_has_flows(form))
+        form_publish(form);
 }
 
 void form_take(struct form *form, const uint8_t *bytes, size_t length)

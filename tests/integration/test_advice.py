@@ -38,12 +38,12 @@ def test_a_store_without_space_says_how_much_is_wanted(start):
     server.end([])
 
 
-@pytest.mark.parametrize('path, status', [('/', 405), ('/files/a', 405), ('/upload', 404), ('/nowhere', 404)])
+@pytest.mark.parametrize('path, status', [('/', 405), ('/files/a', 405), ('/nowhere', 404)])
 def test_a_form_is_told_the_way(start, path, status):
     server = start()
     answer = requests.post(server.url + path, files={'file': ('a.txt', b'hello')})
     assert_problem(answer, status)
-    assert 'PUT /files/' in answer.json()['detail'] and 'orm' in answer.json()['detail']
+    assert 'POST /upload' in answer.json()['detail'] and 'orm' in answer.json()['detail']
     server.end([])
 
 
