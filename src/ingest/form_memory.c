@@ -6,7 +6,7 @@
 
 enum { ROOM = sizeof((struct form_piece *)NULL)->bytes, ALIGNED = sizeof(void *) };
 
-_Static_assert(sizeof(struct form_piece) == FORM_PIECE_SIZE, "a piece has the size that is promised");
+_Static_assert(sizeof(struct form_piece) == FORM_PIECE_SIZE && ROOM % ALIGNED == 0, "a piece is as it is promised");
 
 bool form_memory_charge(struct form_memory *memory, size_t bytes, struct error *error)
 {
@@ -33,15 +33,20 @@ static size_t room_in_last(const struct form_memory *memory)
     return memory->last != NULL ? ROOM - memory->last->used : 0;
 }
 
+/* What is left in the last piece stays free when the next thing does not fit there. */
 void *form_memory_take(struct form_memory *memory, size_t size, struct error *error)
 {
     size = (size + ALIGNED - 1) / ALIGNED * ALIGNED;
-    size_t gap = memory->last != NULL ? (size_t)-memory->last->used % ALIGNED : 0, room = room_in_last(memory);
-    bool fits = gap + size <= room;
     assert(size <= FORM_TAKE_MAX);
-    if (!form_memory_charge(memory, fits ? gap + size : room + size, error) || (!fits && !add_piece(memory, error)))
+    size_t room = room_in_last(memory), gap = room % ALIGNED;
+    if (memory->last == NULL || gap + size > room) {
+        if (!form_memory_charge(memory, room + size, error) || !add_piece(memory, error))
+            return NULL;
+        gap = 0;
+    } else if (!form_memory_charge(memory, gap + size, error)) {
         return NULL;
-    memory->last->used += fits ? gap + size : size;
+    }
+    memory->last->used += gap + size;
     return memory->last->bytes + memory->last->used - size;
 }
 

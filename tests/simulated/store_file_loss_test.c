@@ -258,6 +258,65 @@ static void an_old_note_does_not_hurt_the_next_file_of_its_inode(void **state)
     }
 }
 
+/* What a dead process noted of objects that it was about to publish together: they go, and nothing else does. */
+static void leave_intent(const char *note)
+{
+    machine_put_file("/data/.penstock/staging/0123456789abcdef/intent-0123456789abcdef", note, strlen(note));
+}
+
+static void an_intent_removes_what_it_names_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *note;
+        bool removes;
+    } notes[] = {{"a/key\n", true},
+                 {"a/other\na/key\n", true},
+                 {"a/key\nno/such\n", true},
+                 {"a/key", false}, /* cut off with its writer: nothing was published */
+                 {"a/k\n", false},
+                 {"a\n", false},
+                 {"", false},
+                 {"\n\n../key\n/\n.penstock/meta\n", false}};
+    for_seeds(sizeof notes / sizeof notes[0] * 2)
+    {
+        bool removes = notes[(seed - 1) / 2].removes;
+        stand_begin(seed, &(struct machine_habits){.has_no_attributes = seed % 2 == 0}, true);
+        put_whole("a/key", 100);
+        put_whole("b/key", 100);
+        leave_intent(notes[(seed - 1) / 2].note);
+        stand_close();
+        assert_true(stand_open(true, 0));
+        assert_int_equal(stand_has("a/key"), !removes);
+        assert_true(stand_has("b/key"));
+        assert_int_equal(stand_folders(), removes ? 1 : 2);
+        assert_int_equal(machine_file_count("/data/.penstock/meta"), seed % 2 == 0 ? stand_folders() : 0);
+        assert_int_equal(machine_file_count("/data/.penstock/staging"), 0);
+        stand_end();
+    }
+}
+
+static void an_intent_stays_until_what_it_names_is_gone(void **state)
+{
+    for_seeds(2)
+    {
+        bool has_failed = true;
+        for (uint64_t nth = 1; has_failed; nth++) {
+            stand_begin(seed, &(struct machine_habits){.has_no_attributes = seed % 2 == 0}, true);
+            put_whole("a/key", 100);
+            put_whole("b/key", 100);
+            leave_intent("a/key\nb/key\n");
+            stand_close();
+            machine_fail_file_call(nth, EIO);
+            stand_open(true, 0);
+            has_failed = machine_fail_file_call(0, 0) >= nth;
+            stand_close();
+            assert_true(stand_open(true, 0));
+            assert_false(stand_has("a/key") || stand_has("b/key"));
+            stand_end();
+        }
+    }
+}
+
 static void a_store_that_can_not_be_used_says_so(void **state)
 {
     for_seeds(1)
@@ -293,6 +352,8 @@ int main(void)
         seeded_test(what_was_told_survives_with_the_folders_that_others_made),
         seeded_test(what_was_told_survives_in_folders_that_others_did_not_sync),
         seeded_test(an_old_note_does_not_hurt_the_next_file_of_its_inode),
+        seeded_test(an_intent_removes_what_it_names_and_nothing_else),
+        seeded_test(an_intent_stays_until_what_it_names_is_gone),
         seeded_test(a_store_that_can_not_be_used_says_so),
     };
     return cmocka_run_group_tests_name("store/file, lost", tests, NULL, NULL);

@@ -171,6 +171,27 @@ static void numbers_are_written_whole(void **state)
     assert_string_equal(buffer, "[0,0,-1,9223372036854775807,10,false]");
 }
 
+static void a_string_in_pieces_is_the_same_string(void **state)
+{
+    static const char text[] = "a\"b\\ \xc3\xa9 \n\xff\xe2\x82\xac";
+    static const size_t cuts[] = {0, 1, 2, 5, 7, 8, 9, 10, 13}; /* between characters */
+    char whole[64], pieces[64];
+    struct json json;
+    (void)state;
+    json_begin(&json, whole, sizeof whole, NULL);
+    json_string(&json, BYTES(text));
+    size_t length = json_end(&json);
+    for (size_t i = 0; i < COUNT(cuts); i++) {
+        json_begin(&json, pieces, sizeof pieces, NULL);
+        json_text_begin(&json);
+        json_text(&json, span_from(text, cuts[i]));
+        json_text(&json, span_from(text + cuts[i], sizeof text - 1 - cuts[i]));
+        json_text_end(&json);
+        assert_int_equal(json_end(&json), length);
+        assert_memory_equal(pieces, whole, length);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +201,7 @@ int main(void)
         cmocka_unit_test(a_buffer_of_no_bytes_overflows),
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(numbers_are_written_whole),
+        cmocka_unit_test(a_string_in_pieces_is_the_same_string),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
