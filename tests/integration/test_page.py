@@ -1,5 +1,6 @@
 """The upload page, in a browser."""
 import asyncio
+import json
 import os
 import subprocess
 import time
@@ -9,6 +10,11 @@ import requests
 
 from content import crc32c
 from server import ROOT
+
+
+# As any page may have one; sent by the browser itself.
+FORM = """document.body.insertAdjacentHTML('beforeend', `<form id=form_of_ours method=post enctype=multipart/form-data action=/upload>
+<input name=title value='Q3 "ü"'><input type=file name=none><input type=file name=chosen id=chosen multiple></form>`)"""
 
 
 async def drive(port, path, url, file):
@@ -49,11 +55,17 @@ async def drive(port, path, url, file):
         asked = await wait_for('document.querySelector("#list button") && document.querySelector("#list .failed").textContent')
         await value('document.querySelector("#list button").click()')
         await wait_for('document.querySelectorAll("#list a").length == 2')
+        await value(FORM)
+        root = (await ask('DOM.getDocument', tab))['root']['nodeId']
+        chooser = (await ask('DOM.querySelector', tab, nodeId=root, selector='#chosen'))['nodeId']
+        await ask('DOM.setFileInputFiles', tab, nodeId=chooser, files=[str(file), str(file)])
+        await value('document.getElementById("form_of_ours").submit()')
+        form = await wait_for('document.contentType == "application/json" && document.body.innerText')
         await ask('Browser.close')
-        return shown, link, text, asked
+        return shown, link, text, asked, json.loads(form)
 
 
-def test_a_browser_uploads_a_file_through_the_page(start_release, tmp_path):
+def test_a_browser_uploads_files_through_the_page_and_a_form(start_release, tmp_path):
     server, body = start_release(), os.urandom(300_000)
     file = tmp_path / 'Bericht €+1.png'
     file.write_bytes(body)
@@ -68,17 +80,20 @@ def test_a_browser_uploads_a_file_through_the_page(start_release, tmp_path):
             assert time.monotonic() < until and browser.poll() is None
             time.sleep(0.05)
         port, path = (profile / 'DevToolsActivePort').read_text().split('\n')
-        shown, link, text, asked = asyncio.run(drive(port, path, f'{server.url}/', file))
+        shown, link, text, asked, form = asyncio.run(drive(port, path, f'{server.url}/', file))
         assert shown.startswith('curl -T ') and server.url in shown
         assert link == f'{server.url}/files/Bericht%20%E2%82%AC%2B1.png' and crc32c(body) in text
         assert 'is there already' in asked
         got = requests.get(link, timeout=10)
         assert got.content == b'another' and got.headers['Content-Type'] == 'image/png'
+        assert form['fields'] == [{'name': 'title', 'value': 'Q3 "ü"'}]
+        assert [(sent['field'], sent['filename'], sent['size'], sent['content_type']) for sent in form['files']] == \
+            [('chosen', 'Bericht €+1.png', 7, 'image/png')] * 2
         browser.wait(timeout=20)
     finally:
         browser.kill()
         browser.wait()
-    server.end({'Bericht €+1.png': b'another'})
+    server.end({'Bericht €+1.png': b'another', **{sent['key']: b'another' for sent in form['files']}})
 
 
 def test_the_page_says_what_it_may(start):

@@ -308,7 +308,7 @@ def test_methods_and_paths(start):
     for method in ('BREW', 'get', 'PROPFIND', 'M-SEARCH'):
         answer = only_answer(server.talk(f'{method} /files/x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'.encode()))
         assert_problem(answer, 501, 'unknown_method')
-    for path in ('/nowhere', '/files', '/upload', '/tus/', '/metrics', '/api/handles', '/healthz/', '//files/x'):
+    for path in ('/nowhere', '/files', '/upload/', '/tus/', '/metrics', '/api/handles', '/healthz/', '//files/x'):
         assert_problem(requests.get(server.url + path, timeout=10), 404, 'not_found')
     assert requests.get(f'{server.url}/readyz', timeout=10).status_code == requests.get(f'{server.url}/healthz', timeout=10).status_code == 200
     assert 'OPTIONS' in only_answer(server.talk(b'OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')).fields['allow']
