@@ -34,7 +34,7 @@ void json_string(struct json *json, struct span value);
 
 /* The same in pieces, where the value does not lie in one: any number of json_text, each of whole characters, in between. */
 void json_text_begin(struct json *json);
-void json_text(struct json *json, struct span piece);
+void json_text(struct json *json, struct span value);
 void json_text_end(struct json *json);
 
 void json_u64(struct json *json, uint64_t value);
