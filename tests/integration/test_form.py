@@ -184,6 +184,22 @@ def test_mp_02_a_part_is_charged_for_what_it_costs(start_release):
     server.end([])
 
 
+def test_a_short_form_is_not_refused_for_what_its_length_lets_expect(start_release):
+    """Its ticket is smaller than --max-form-fields-size where its Content-Length can't hold so many parts."""
+    server = start_release('--durable', 'no', '--store', 'null:')
+    file, field, kind = b'--b\r\ncontent-disposition:form-data;name=a;filename=b\r\n\r\n\r\n', \
+        b'--b\r\ncontent-disposition:form-data;name=a\r\n\r\n\r\n', {'Content_Type': 'multipart/form-data; boundary=b'}
+    broken = b'--b\r\ncontent-disposition:form-data;name="%b";filename="%b"\r\n\r\n\r\n' % (b'\xff' * 250, b'\xff' * 255)
+    for files in range(1, 101):
+        answer = post(server, file * files + b'--b--', '?checksums=md5,sha256,sha512', **kind)
+        assert answer.status_code == 201 and len(answer.json()['files']) == files, answer.text
+    for fields in range(1, 1001, 37):
+        assert post(server, field * fields + file * (fields % 20) + b'--b--', **kind).status_code == 201
+    for files in range(1, 30):
+        assert post(server, broken * files + b'--b--', **kind).status_code == 201
+    server.end([])
+
+
 def test_large_answers_are_told_whole(start):
     server = start('--max-form-fields-size', '1MiB')
     value = 'é"\x01\u20ac' * 50_000
