@@ -52,8 +52,9 @@ static void form_gone(struct exchange *exchange, const struct error *why)
 
 /* ---- the body ---- */
 
-/* A file is read into as it has room. What is read at once grows with what it has had already: of a part that ends early,
- * as most do, little is read too much, which would have to be kept until the next one is open (form_parts.c, rest). */
+/* A file is read into as it has room. What is read at once grows with what it has had already: of a part that ends
+ * early, as most do, little is read too much, which would have to be kept until the next one is open (form_parts.c,
+ * rest). */
 static void form_room(struct exchange *exchange, struct room *room_out)
 {
     struct form *form = form_of(exchange);

@@ -1,11 +1,11 @@
-/* One form, as its files share it: form.c is its life, from its head to its end; form_parts.c reads its body; form_files.c
- * takes the files up to where they are staged; form_publish.c publishes them together; form_answer.c tells what came;
- * form_memory.c keeps what is known of the parts.
+/* One form, as its files share it: form.c is its life, from its head to its end; form_parts.c reads its body;
+ * form_files.c takes the files up to where they are staged; form_publish.c publishes them together; form_answer.c
+ * tells what came; form_memory.c keeps what is known of the parts.
  *
  * A form takes one ticket before its first body byte, for everything that it may ever hold. Its parts come one after
- * another. A file is an upload under that ticket, until it is staged; then only its sink is kept, and a record. When the
- * body has ended well, all files are published together. What fails before leaves nothing; once publishing has begun it
- * goes on without the client. One loop. */
+ * another. A file is an upload under that ticket, until it is staged; then only its sink is kept, and a record. When
+ * the body has ended well, all files are published together. What fails before leaves nothing; once publishing has
+ * begun it goes on without the client. One loop. */
 #pragma once
 
 #include "ingest/form_memory.h"
@@ -112,7 +112,8 @@ void form_abort_files(struct form *form, const struct error *why);
 /* Bytes of the body: all are taken. It may have ended when this returns. */
 void form_take(struct form *form, const uint8_t *bytes, size_t length);
 
-/* Something that was waited for may be there: goes on with what is left, or with the end. From a call back of its own. */
+/* Something that was waited for may be there: goes on with what is left, or with the end. From a call back of one's
+ * own. */
 void form_go_on(struct form *form);
 
 /* Says in front of the error which part it is about. */

@@ -1,7 +1,8 @@
 /* What a form brought, told to its client: 201, its files and its fields, in the order in which they came.
  *
- * Most answers fit into the answer's own room. A larger one is written twice: once to know how long it is, and then piece
- * by piece as the client reads it; what was written before is written again and dropped, so that nothing of it is kept. */
+ * Most answers fit into the answer's own room. A larger one is written twice: once to know how long it is, and then
+ * piece by piece as the client reads it; what was written before is written again and dropped, so that nothing of it
+ * is kept. */
 #include <errno.h>
 
 #include "base/utf8.h"

@@ -1,7 +1,7 @@
 /* What a form keeps of its parts until it is answered: records, names and values, in pieces of one size.
  *
- * Nothing is moved or given back before all of it is, and what it comes to depends on what is kept alone, not on how the
- * bytes came. It has a limit, and the ticket of the form is for all that may be kept within it. */
+ * Nothing is moved or given back before all of it is, and what it comes to depends on what is kept alone, not on how
+ * the bytes came. It has a limit, and the ticket of the form is for all that may be kept within it. */
 #pragma once
 
 #include "base/error.h"

@@ -1,9 +1,9 @@
 /* A form's body: parts come out of it one after another, and go to its fields and files.
  *
- * Bytes that can't be used yet are its *rest*: a file has no room for them now, or the next file can't be opened yet. The
- * rest is one allocation of its exact size, and nothing is read until it is used up. It is what was read at once at most:
- * FORM_SLICE, which the ticket has; more only where a file that had as much already was read into (form_room, in form.c)
- * and the budget had room for it, to which it is charged while it lasts. */
+ * Bytes that can't be used yet are its *rest*: a file has no room for them now, or the next file can't be opened yet.
+ * The rest is one allocation of its exact size, and nothing is read until it is used up. It is what was read at once
+ * at most: FORM_SLICE, which the ticket has; more only where a file that had as much already was read into (form_room,
+ * in form.c) and the budget had room for it, to which it is charged while it lasts. */
 #include "core/account.h"
 #include "ingest/form.h"
 

@@ -1,9 +1,9 @@
 /* A form's files become visible together.
  *
- * Of one file there is nothing to see to: its store publishes it in one step. Of several the store notes first which they
- * are; then all are published at once; when the last one is, the store forgets its note, and only then is anybody told. One
- * that can't be published takes the others with it, and a process that dies in between leaves the note for the next start
- * (store/store.h, intend). */
+ * Of one file there is nothing to see to: its store publishes it in one step. Of several the store notes first which
+ * they are; then all are published at once; when the last one is, the store forgets its note, and only then is anybody
+ * told. One that can't be published takes the others with it, and a process that dies in between leaves the note for
+ * the next start (store/store.h, intend). */
 #include "core/account.h"
 #include "ingest/form.h"
 

@@ -1,9 +1,9 @@
 /* One upload: the owner of its ticket, its flow into the store, and its one end.
  *
  * It waits for its ticket, opens the store's sink, takes bytes while it has credit, and when it has them all has them
- * staged and published. It ends exactly once: stored, failed or aborted; or it is staged, and handed over to somebody who
- * publishes it with others. Whoever began it (its user: raw, form, later sessions) knows only this handle of it. One
- * loop. */
+ * staged and published. It ends exactly once: stored, failed or aborted; or it is staged, and handed over to somebody
+ * who publishes it with others. Whoever began it (its user: raw, form, later sessions) knows only this handle of it.
+ * One loop. */
 #pragma once
 
 #include "core/budget.h"
@@ -42,8 +42,8 @@ struct upload_terms {
 /* All that this upload may hold at once, in bytes, so that with a ticket for them it can always finish. */
 size_t upload_floor(const struct intake *intake, const struct upload_terms *terms);
 
-/* Begins. False with an error that needs no byte of the body to be known; else `upload_out`, of which the user hears later
- * or which is ready at once (upload_is_open). */
+/* Begins. False with an error that needs no byte of the body to be known; else `upload_out`, of which the user hears
+ * later or which is ready at once (upload_is_open). */
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,
                  struct upload **upload_out, struct error *error);
 
@@ -58,12 +58,12 @@ bool upload_awaits(struct upload *upload);
 /* Takes bytes: no more than upload_room said last. */
 void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
 
-/* All bytes are there (of an empty file also before it is open); `claimed` is what their digests have to be. `ended` follows.
- * False, with an error and nothing done, when there is no memory to keep them until it is open. */
+/* All bytes are there (of an empty file also before it is open); `claimed` is what their digests have to be. `ended`
+ * follows. False, with an error and nothing done, when there is no memory to keep them until it is open. */
 bool upload_finish(struct upload *upload, const struct digests *claimed, struct error *error);
 
-/* From `staged` only: the staged sink, for the caller to publish or abort; he is its source from now on. Clears the pointer:
- * the upload is gone. */
+/* From `staged` only: the staged sink, for the caller to publish or abort; he is its source from now on. Clears the
+ * pointer: the upload is gone. */
 struct sink *upload_hand_over(struct upload **upload);
 
 /* How an upload has ended, in the log. */

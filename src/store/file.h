@@ -1,12 +1,12 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
  * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
- * file_publish.c makes it visible and removes it, file_intent.c several of them together, file_folders.c the folders that
- * they lie in; file_object.c keeps what
- * belongs to an object beside its bytes; file_reader.c gives objects back; file_calls.c answers what has one answer.
+ * file_publish.c makes it visible and removes it, file_intent.c several of them together, file_folders.c the folders
+ * that they lie in; file_object.c keeps what belongs to an object beside its bytes; file_reader.c gives objects back;
+ * file_calls.c answers what has one answer.
  *
- * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it, holds
- * what needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
+ * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it,
+ * holds what needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
 #pragma once
 
 #include <stdatomic.h>

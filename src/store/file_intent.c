@@ -1,9 +1,9 @@
 /* Several objects that become visible together, or none of them.
  *
- * Each is published by itself, so an intent comes before the first: a file in the staging folder that names them all, one
- * key a line. It goes when the last one is published. Who sweeps it knows that its owner has died in between, and that
- * nobody was told of the objects: their keys are random, and so nobody else's either. In durable mode it is on the disk
- * before the first object is, and gone from there before anybody hears of them. */
+ * Each is published by itself, so an intent comes before the first: a file in the staging folder that names them all,
+ * one key a line. It goes when the last one is published. Who sweeps it knows that its owner has died in between, and
+ * that nobody was told of the objects: their keys are random, and so nobody else's either. In durable mode it is on
+ * the disk before the first object is, and gone from there before anybody hears of them. */
 #include <errno.h>
 #include <string.h>
 

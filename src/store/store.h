@@ -80,11 +80,12 @@ struct store_ops {
 
     /* Several objects are staged and are about to be published. From now on until settle is back, whoever opens the
      * store when this process has ended without it removes those that are visible: so after a kill or a loss of power
-     * there are none, and nobody may be told of any before settle is back without an error. The keys have to be new, that
-     * is, random; the list stays the caller's and unchanged until the call is back. It can't be forgotten. */
+     * there are none, and nobody may be told of any before settle is back without an error. The keys have to be new,
+     * that is, random; the list stays the caller's and unchanged until the call is back. It can't be forgotten. */
     bool (*intend)(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
 
-    /* All are published and stay; or none is any more. One of those two it has to be: else the intent is left as it is. */
+    /* All are published and stay; or none is any more. One of those two it has to be: else the intent is left as it
+     * is. */
     bool (*settle)(struct store *store, struct loop *loop, struct intent *intent);
 
     /* Whether objects can be put now. */

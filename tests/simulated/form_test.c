@@ -1,5 +1,5 @@
-/* Forms on the whole road: many at once on machines of each kind, cut at every byte, without memory, with disks that fail,
- * killed and without power. All files of a form are there, or none is, and nothing is left behind. */
+/* Forms on the whole road: many at once on machines of each kind, cut at every byte, without memory, with disks that
+ * fail, killed and without power. All files of a form are there, or none is, and nothing is left behind. */
 #include <errno.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* A form of one client: parts that the seed makes up, how they are sent, and whether the answer and the store have them.
+/* A form of one client: parts that the seed makes up, how they are sent, and whether the answer and the store have
+ * them.
  *
  * Everything here fails the test that calls it when it is not as it has to be. */
 #pragma once
@@ -26,7 +27,8 @@ void posted_make(struct posted_form *form, unsigned parts, size_t size);
 /* `files` files of `size` bytes, with a field before the last. */
 void posted_make_files(struct posted_form *form, unsigned files, size_t size);
 
-/* Writes the request; in chunks of up to `most` bytes, or (0) with Content-Length. `fields`: further lines of its head. */
+/* Writes the request; in chunks of up to `most` bytes, or (0) with Content-Length. `fields`: further lines of its
+ * head. */
 void posted_write(struct posted_form *form, const char *fields, size_t most);
 
 unsigned posted_files(const struct posted_form *form);
