@@ -18,6 +18,7 @@ struct file_status {
     uint64_t size;
     uint64_t inode;
     int64_t modified_ns; /* since 1970 */
+    int64_t born_ns;     /* the same; 0: the filesystem does not say. With the inode it names one file for ever */
     uint32_t links;
 };
 

@@ -45,15 +45,14 @@ static bool has_room(const struct record *record, size_t length)
     return record->used + length + 2 <= sizeof record->bytes;
 }
 
-static void put_json_string(struct record *record, struct span value)
+static bool put_json_string(struct record *record, struct span value)
 {
     struct json json;
     json_begin(&json, record->bytes + record->used, sizeof record->bytes - record->used - 2, NULL);
     json_string(&json, value);
     if (!json.has_overflowed)
         record->used += json_end(&json);
-    else
-        put(record, "\"\"", 2);
+    return !json.has_overflowed;
 }
 
 static void begin(struct record *record, enum log_level level, const char *event)
@@ -112,15 +111,15 @@ static void blot_controls(unsigned char *at, size_t length)
 
 void log_text(struct record *record, const char *name, struct span value)
 {
+    size_t before_name = record->used;
     if (!put_name(record, name, value.length))
         return;
-    if (!record->is_json && is_plain(value)) {
-        put(record, value.at, value.length);
-        return;
-    }
     size_t before = record->used;
-    put_json_string(record, value);
-    if (!record->is_json)
+    if (!record->is_json && is_plain(value))
+        put(record, value.at, value.length);
+    else if (!put_json_string(record, value))
+        record->used = before_name; /* escaped it does not fit: left out, and not told as if it were empty */
+    else if (!record->is_json)
         blot_controls((unsigned char *)record->bytes + before, record->used - before);
 }
 

@@ -39,7 +39,7 @@ static inline bool log_wants(enum log_level level)
 struct record {
     size_t used;
     bool is_json;
-    char bytes[2048]; /* a longer record is cut between fields */
+    char bytes[4096]; /* any key fits, escaped; a longer record is cut between fields */
 };
 
 bool log_begin(struct record *record, enum log_level level, const char *event); /* false: not wanted */

@@ -37,7 +37,7 @@ static bool is_request_id(struct span id)
 static struct span make_id(struct http *http, char out[33])
 {
     uint8_t bytes[10];
-    if (http->ids.number++ == 0)
+    if ((http->ids.number++ & UINT32_MAX) == 0)
         random_bytes(http->ids.random, sizeof http->ids.random);
     memcpy(bytes, http->ids.random, 6);
     for (int i = 0; i < 4; i++)

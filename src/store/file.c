@@ -203,8 +203,7 @@ static void warn_when_full(const struct file_store *store, const char *folder)
     struct file_system system;
     struct record record;
     if (folder_system(store->root, &system) < 0 || system.free_bytes >= store->terms.min_free ||
-        !log_begin(&record, LOG_WARN,
-                   "the store has less free space than --min-free: uploads are refused until it has"))
+        !log_begin(&record, LOG_WARN, "store_short_of_space"))
         return;
     log_text(&record, "folder", span_of(folder));
     log_number(&record, "free", system.free_bytes);

@@ -4,7 +4,7 @@
  * In durable mode an object is as durable as the names of all folders above it. Who finds a folder can't see whether
  * its name is on the disk: whoever made it (another upload, another penstock, one that was killed) may not have come to
  * syncing it, or have failed to. So a folder counts as lost until this process has synced the one above it; which ones
- * it has is remembered by their inodes. */
+ * it has is remembered. */
 #include <errno.h>
 #include <string.h>
 
@@ -13,37 +13,46 @@
 
 /* ---- which names are durable ---- */
 
-/* Forgetting one costs a sync: so each inode has one place, and the last that came has it. */
-static _Atomic uint64_t *place_of(struct file_store *store, uint64_t inode)
+/* What is remembered of a folder; 0: nothing can be. An inode alone is given again to another folder, which may be made by
+ * another process. */
+static uint64_t mark_of(const struct file_status *status)
 {
-    return &store->synced[inode * 0x9e3779b97f4a7c15 >> (64 - SYNCED_BITS)];
+    return status->born_ns == 0 ? 0 : (status->inode << 32 | status->inode >> 32) ^ (uint64_t)status->born_ns;
 }
 
-static bool is_synced(struct file_store *store, uint64_t inode)
+/* Forgetting one costs a sync: so each has one place, and the last that came has it. */
+static _Atomic uint64_t *place_of(struct file_store *store, uint64_t mark)
 {
-    return atomic_load(place_of(store, inode)) == inode;
+    return &store->synced[mark * 0x9e3779b97f4a7c15 >> (64 - SYNCED_BITS)];
 }
 
-static void forget_synced(struct file_store *store, uint64_t inode)
+static bool is_synced(struct file_store *store, const struct file_status *status)
 {
-    atomic_compare_exchange_strong(place_of(store, inode), &inode, 0);
+    uint64_t mark = mark_of(status);
+    return mark != 0 && atomic_load(place_of(store, mark)) == mark;
 }
 
-/* An inode is given again when nobody has its folder open any more. So who removes a folder forgets it, and who notes
- * one looks whether it was removed meanwhile, while both have it open. */
+static void forget_synced(struct file_store *store, const struct file_status *status)
+{
+    uint64_t mark = mark_of(status);
+    atomic_compare_exchange_strong(place_of(store, mark), &mark, 0);
+}
+
+/* A filesystem's clock is coarse: an inode that is given again at once may look the same. So who removes a folder forgets it,
+ * and who notes one looks whether it was removed meanwhile, while both have it open. */
 static int sync_name(struct file_store *store, int parent, int folder, bool is_new)
 {
     struct file_status status;
     int result = file_status(folder, &status);
-    if (result < 0 || (!is_new && is_synced(store, status.inode)))
+    if (result < 0 || (!is_new && is_synced(store, &status)))
         return result;
     result = folder_sync(parent);
     if (result < 0)
         return result;
-    atomic_store(place_of(store, status.inode), status.inode);
+    atomic_store(place_of(store, mark_of(&status)), mark_of(&status));
     result = file_status(folder, &status);
     if (result < 0 || status.links == 0)
-        forget_synced(store, status.inode);
+        forget_synced(store, &status);
     return result;
 }
 
@@ -57,7 +66,7 @@ int file_remove_folder(struct file_store *store, int parent, const char *name)
     if (result == 0)
         result = folder_remove(parent, name);
     if (result == 0)
-        forget_synced(store, status.inode);
+        forget_synced(store, &status);
     file_close(&folder);
     return result;
 }

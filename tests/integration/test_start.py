@@ -185,11 +185,11 @@ def test_check_opens_everything_and_serves_nothing(run, start_release, tmp_path)
 def test_a_store_that_is_nearly_full_is_said_at_the_start(run, start_release, tmp_path):
     checked = run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '1000TiB')
     assert (checked.returncode, checked.stdout.strip()) == (0, 'ok'), checked
-    assert 'less free space than --min-free' in checked.stderr and checked.stderr.count('\n') == 1, checked
+    assert 'store_short_of_space' in checked.stderr and checked.stderr.count('\n') == 1, checked
     assert run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '0').stderr == ''
     server = start_release('--min-free', '1000TiB')
     server.end([])
-    record, = (record for record in map(json.loads, server.log().splitlines()) if 'less free space' in record['event'])
+    record, = (record for record in map(json.loads, server.log().splitlines()) if record['event'] == 'store_short_of_space')
     assert record['level'] == 'warn' and record['free'] < record['min_free'] == 1000 << 40, record
 
 

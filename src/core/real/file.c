@@ -111,22 +111,24 @@ int file_sync(int file)
     return result_of(fsync(file)); /* not fdatasync: the attributes belong to the object */
 }
 
-static void status_write(const struct stat *stat, struct file_status *status)
+static int64_t nanoseconds(struct statx_timestamp time)
 {
-    status->is_folder = S_ISDIR(stat->st_mode);
-    status->is_file = S_ISREG(stat->st_mode);
-    status->size = (uint64_t)stat->st_size;
-    status->inode = stat->st_ino;
-    status->modified_ns = (int64_t)stat->st_mtim.tv_sec * 1000000000 + stat->st_mtim.tv_nsec;
-    status->links = (uint32_t)stat->st_nlink;
+    return time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
 int file_status(int file, struct file_status *status_out)
 {
-    struct stat stat;
-    if (fstat(file, &stat) != 0)
+    struct statx stat;
+    if (statx(file, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stat) != 0)
         return -errno;
-    status_write(&stat, status_out);
+    *status_out = (struct file_status){.is_folder = S_ISDIR(stat.stx_mode),
+                                       .is_file = S_ISREG(stat.stx_mode),
+                                       .size = stat.stx_size,
+                                       .inode = stat.stx_ino,
+                                       .modified_ns = nanoseconds(stat.stx_mtime),
+                                       .links = stat.stx_nlink};
+    if ((stat.stx_mask & STATX_BTIME) != 0)
+        status_out->born_ns = nanoseconds(stat.stx_btime);
     return 0;
 }
 

@@ -18,25 +18,27 @@ static int open_path(const char *path)
     return result_of(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* Its name is in the parent, which somebody else may have and not let us read: then there is nothing that we could do. */
+/* Its name is in the parent. That may be somebody else's who does not let us read it, or on a filesystem that is read-only or
+ * knows no syncs: then there is nothing that we could do. */
 static int sync_name(int folder)
 {
-    int parent = openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = parent < 0 ? 0 : result_of(fsync(parent));
+    int parent = result_of(openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    int result = parent < 0 ? parent : result_of(fsync(parent));
     file_close(&parent);
-    return result;
+    bool can_not = result == -EACCES || result == -EPERM || result == -EROFS || result == -EINVAL;
+    return can_not ? 0 : result;
 }
 
 int folder_open(const char *path, bool make)
 {
     int folder = open_path(path);
-    if (folder != -ENOENT || !make)
+    if (!make)
         return folder;
-    int result = result_of(mkdir(path, FOLDER_MODE));
-    if (result == 0)
-        folder = open_path(path);
-    if (result == 0)
-        result = folder < 0 ? folder : sync_name(folder);
+    if (folder == -ENOENT) {
+        int result = result_of(mkdir(path, FOLDER_MODE));
+        folder = result < 0 ? result : open_path(path);
+    }
+    int result = folder < 0 ? folder : sync_name(folder); /* whoever made it may not have come to that */
     if (result < 0)
         file_close(&folder);
     return result < 0 ? result : folder;

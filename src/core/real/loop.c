@@ -113,13 +113,23 @@ static void run_soon(struct loop *loop)
         uv_idle_start(&loop->again, go_on);
 }
 
+/* Moves all tasks of a list to an empty one. */
+static void list_move(struct task *from, struct task *to)
+{
+    list_init(to);
+    if (from->next == from)
+        return;
+    *to = *from;
+    to->next->before = to->before->next = to;
+    list_init(from);
+}
+
 /* Those that are there now: what they ask for in turn has its own time. */
 static void run_late(struct loop *loop)
 {
-    struct task *last = loop->late.before, *task;
-    bool is_last = last == &loop->late;
-    while (!is_last && (task = list_take(&loop->late)) != NULL) {
-        is_last = task == last;
+    struct task round, *task;
+    list_move(&loop->late, &round);
+    while ((task = list_take(&round)) != NULL) {
         task->run(task);
         run_soon(loop);
     }

@@ -11,7 +11,7 @@ struct loop {
     uv_loop_t uv;
     uv_async_t wake; /* somebody has posted */
     uv_timer_t alarm;
-    uv_idle_t again; /* open while tasks are left over from an overlong round */
+    uv_idle_t again; /* open while tasks are left over from a round */
     uv_prepare_t before_wait;
     uv_signal_t signals[2];
     void (*on_signal)(void *owner, unsigned ends);

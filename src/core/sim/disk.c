@@ -12,6 +12,7 @@ static struct {
     struct inode inodes; /* head of a circular list */
     struct inode *root, *data;
     uint64_t used, next_number;
+    int64_t born;                     /* how many files there ever were */
     uint64_t recycled[RECYCLED_MOST]; /* numbers of inodes that are gone: they are given again, as real disks do */
     size_t recycled_count;
 } disk;
@@ -74,6 +75,7 @@ struct inode *inode_make(const struct inode *folder, bool is_folder)
     inode->mount = folder != NULL ? folder->mount : NULL;
     inode->is_folder = is_folder;
     inode->number = number_for_new();
+    inode->born = ++disk.born;
     inode->now.modified_ns = inode->synced.modified_ns = clock_wall_ms() * 1000000;
     inode->next = &disk.inodes;
     inode->before = disk.inodes.before;
@@ -213,6 +215,7 @@ void disk_open(void)
 {
     disk.inodes.next = disk.inodes.before = &disk.inodes;
     disk.next_number = 2;
+    disk.born = 0;
     disk.used = 0;
     disk.recycled_count = 0;
     disk.root = make_fixed(NULL);

@@ -32,6 +32,7 @@ struct entry {
 struct inode {
     struct inode *next, *before; /* all */
     uint64_t number;
+    int64_t born;                    /* the how manieth it is */
     uint64_t charged;                /* of the disk's bytes */
     unsigned links;                  /* names that programs see */
     unsigned opens;                  /* descriptors */

@@ -252,6 +252,7 @@ static void status_write(const struct inode *inode, struct file_status *status)
                                    .size = inode->now.size,
                                    .inode = inode->number,
                                    .modified_ns = inode->now.modified_ns,
+                                   .born_ns = inode->born,
                                    .links = inode->links};
 }
 
