@@ -65,12 +65,14 @@ static enum exit_code refuse_command(const char *word)
     struct error error;
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         nearest_offer(&nearest, commands[i].word, i);
-    const char *kind = word[0] == '-' ? "flag" : "command";
     if (nearest.is_close)
         error_set(&error, ERROR_INVALID_SETTING, "There is no command %.60s; %s is the nearest.", word,
                   commands[nearest.index].word);
+    else if (word[0] == '-')
+        error_set(&error, ERROR_INVALID_SETTING,
+                  "%.60s has no command before it; flags follow one, as in `penstock serve --check`.", word);
     else
-        error_set(&error, ERROR_INVALID_SETTING, "There is no %s %.60s; penstock --help lists them.", kind, word);
+        error_set(&error, ERROR_INVALID_SETTING, "There is no command %.60s; penstock --help lists them.", word);
     return cli_refuse(&error);
 }
 

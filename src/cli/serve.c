@@ -1,4 +1,6 @@
 /* `penstock serve`: the server, or what it would do. */
+#include <string.h>
+
 #include "app/server.h"
 #include "base/span.h"
 #include "cli/cli.h"
@@ -47,8 +49,15 @@ static bool is_word(const char *word, const char *flag)
     return span_equal(span_of(word), span_of(flag));
 }
 
-/* Takes the options out of the words, so that what is left are settings. */
-static int take_options(int argc, char **argv, bool *is_chosen)
+/* `--check=yes`. */
+static bool has_value(const char *word, const char *flag)
+{
+    size_t length = strlen(flag);
+    return strncmp(word, flag, length) == 0 && word[length] == '=';
+}
+
+/* Takes the options out of the words, so that what is left are settings. `valued_out`: one that was given a value. */
+static int take_options(int argc, char **argv, bool *is_chosen, const char **valued_out)
 {
     int kept = 1;
     for (int i = 1; i < argc; i++) {
@@ -56,6 +65,8 @@ static int take_options(int argc, char **argv, bool *is_chosen)
         for (size_t option = 0; option < OPTION_COUNT; option++) {
             if (is_word(argv[i], options[option].flag))
                 is_chosen[option] = is_option = true;
+            if (has_value(argv[i], options[option].flag))
+                *valued_out = options[option].flag;
         }
         if (is_word(argv[i], "-h"))
             is_chosen[OPTION_HELP] = is_option = true;
@@ -84,10 +95,16 @@ enum exit_code command_serve(int argc, char **argv, char **environment)
     struct settings settings;
     struct error error;
 
-    argc = take_options(argc, argv, is_chosen);
+    const char *valued = NULL;
+
+    argc = take_options(argc, argv, is_chosen, &valued);
     if (is_chosen[OPTION_HELP]) {
         help(stdout);
         return cli_written();
+    }
+    if (valued != NULL) {
+        error_set(&error, ERROR_INVALID_SETTING, "%s takes no value.", valued);
+        return cli_refuse(&error);
     }
     if (!settings_load(argc, argv, environment, &settings, &error))
         return cli_refuse(&error);

@@ -101,7 +101,12 @@ static const struct {
 } wrong[] = {
     {"penstock sreve", "penstock: There is no command sreve; serve is the nearest.\n"},
     {"penstock unknown", "penstock: There is no command unknown; penstock --help lists them.\n"},
-    {"penstock --verbose", "penstock: There is no flag --verbose; penstock --help lists them.\n"},
+    {"penstock --verbose",
+     "penstock: --verbose has no command before it; flags follow one, as in `penstock serve --check`.\n"},
+    {"penstock --check",
+     "penstock: --check has no command before it; flags follow one, as in `penstock serve --check`.\n"},
+    {"penstock serve --check=maybe", "penstock: --check takes no value.\n"},
+    {"penstock serve --print-config=x --threads 2", "penstock: --print-config takes no value.\n"},
     {"penstock serve --verbose", "penstock: There is no flag --verbose; --help lists them.\n"},
     {"penstock serve --check --durable maybe", "penstock: --durable is `maybe`, but must be yes or no.\n"},
     {"penstock serve --print-config --threads 0",
