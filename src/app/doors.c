@@ -5,6 +5,7 @@
 #include "app/routes.h"
 #include "app/state.h"
 #include "core/account.h"
+#include "core/address.h"
 #include "core/log.h"
 
 enum { MEASURE_MS = 250 };
@@ -215,16 +216,27 @@ static void accepted(struct listener_user *user, int fd)
 
 /* ---- listening ---- */
 
+/* NULL: the system's own words have to do. */
 static const char *why_no_listener(const char *address, int result)
 {
+    const char *path;
     if (result == -EADDRINUSE)
         return "that address is already in use; choose another, or port 0 for a free one";
     if (result == -EADDRNOTAVAIL)
         return "this machine has no such address; name one that it has, or 0.0.0.0 or [::] for all";
-    if (result == -ENOENT && strncmp(address, "unix:", 5) != 0)
-        return "no address is known for that name; write an IPv4 address, an IPv6 address in [], localhost or "
-               "unix:/path";
-    return strerror(-result);
+    if (result == -ENOENT && !address_unix_path(address, &path))
+        return "no address is known for that name; write localhost, unix:/path, an IPv4 address, or an IPv6 address "
+               "in []";
+    if (result == -ENOENT && server_lacks_parent(path))
+        return "the socket's folder is missing; make that first";
+    return NULL;
+}
+
+static bool fail_to_listen(const char *setting, const char *address, int result, struct error *error)
+{
+    const char *why = why_no_listener(address, result);
+    return why != NULL ? server_fail(error, setting, address, why)
+                       : server_fail_system(error, setting, address, "listened on", result);
 }
 
 static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
@@ -242,7 +254,7 @@ static bool open_door(struct server *server, const char *address, bool is_admin,
                                       .begin = is_admin ? routes_begin_admin : routes_begin_public};
     int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
     if (result < 0)
-        return server_fail(error, is_admin ? "--admin-listen" : "--listen", address, why_no_listener(address, result));
+        return fail_to_listen(is_admin ? "--admin-listen" : "--listen", address, result, error);
     server->door_count++;
     return true;
 }

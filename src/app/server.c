@@ -1,6 +1,7 @@
 /* The server put together: its loops and its store, its beginning and its end. */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,23 +44,41 @@ bool server_fail(struct error *error, const char *setting, const char *value, co
     return error_set(error, ERROR_CANNOT_START, "%s is `%s`, but %s.", setting, value, why);
 }
 
-static const char *why_no_folder(int result)
+bool server_fail_system(struct error *error, const char *setting, const char *value, const char *done, int result)
 {
-    return result == -ENOENT ? "its parent folder is missing (No such file or directory); make that first"
-                             : strerror(-result);
+    return error_set(error, ERROR_CANNOT_START, "%s is `%s`, but can't be %s: %s.", setting, value, done,
+                     strerror(-result));
+}
+
+bool server_lacks_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    size_t length = strlen(path);
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    while (length > 0 && path[length - 1] != '/')
+        length--;
+    if (length == 0 || !span_copy(span_from(path, length), parent, sizeof parent))
+        return false;
+    int folder = folder_open(parent, false), result = folder;
+    file_close(&folder);
+    return result == -ENOENT;
 }
 
 static bool open_data_dir(struct server *server, struct error *error)
 {
     const char *path = server->settings->data_dir;
     server->data_dir = folder_open(path, true);
+    if (server->data_dir == -ENOENT && server_lacks_parent(path))
+        return server_fail(error, "--data-dir", path,
+                           "its parent folder is missing (No such file or directory); make that first");
     if (server->data_dir < 0)
-        return server_fail(error, "--data-dir", path, why_no_folder(server->data_dir));
+        return server_fail_system(error, "--data-dir", path, "opened", server->data_dir);
     int result = folder_lock(server->data_dir);
     if (result == -EAGAIN)
         return error_set(error, ERROR_CANNOT_START,
                          "--data-dir is `%s`, but that folder is in use by another penstock; give each its own.", path);
-    return result == 0 || server_fail(error, "--data-dir", path, why_no_folder(result));
+    return result == 0 || server_fail_system(error, "--data-dir", path, "locked", result);
 }
 
 /* What everything may cost that is neither a head nor an upload. */

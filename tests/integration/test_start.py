@@ -85,11 +85,14 @@ def test_a_data_folder_has_one_server(run, start_release, tmp_path):
 
 def test_folders_that_can_not_be_used_are_said(run, tmp_path):
     (tmp_path / 'file').write_text('')
-    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'no/parent'), 1, 'no/parent', 'No such file')
-    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'file'), 1, 'file', 'Not a directory')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'no/parent'), 1, 'no/parent', 'parent folder is missing')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'no/parent/'), 1, 'no/parent', 'parent folder is missing')
+    assert_refused(run(*QUIET, '--data-dir', '/proc/penstock'), 1, "can't be opened: No such file")  # its parent is there
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'file'), 1, 'file', "can't be opened: Not a directory")
     assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--store', f'file://{tmp_path}/file'), 1, 'Not a directory')
     assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--store', f'file://{tmp_path}/no/parent'), 1, 'No such file')
-    assert_refused(run('--listen', f'unix:{tmp_path}/no/s', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, 'No such file')
+    assert_refused(run('--listen', f'unix:{tmp_path}/no/s', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, "socket's folder is missing")
+    assert_refused(run('--listen', f'unix:{tmp_path}/file/s', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 1, "can't be listened on: Not a directory")
     assert_refused(run('--listen', f'unix:{"x" * 200}', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 2)
     made = run(*QUIET, '--data-dir', tmp_path / 'made', '--check')
     assert made.returncode == 0 and (tmp_path / 'made').is_dir()
