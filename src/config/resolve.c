@@ -77,7 +77,7 @@ static bool check_address(const struct settings *settings, enum setting_id id, u
         return true;
     struct written written = written_as(settings, id, item);
     return refuse_value(&written, span_of(address), error,
-                        "is not loopback: set --allow-anonymous yes, or listen on loopback behind a proxy");
+                        "is not loopback: listen on a loopback address behind a proxy, or set --allow-anonymous yes");
 }
 
 static bool check_addresses(const struct settings *settings, struct error *error)

@@ -85,11 +85,12 @@ static const struct {
     {"--listen localhost:80 --listen [::1]:80 --listen unix:/a", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous=no", 4096,
-     "--listen is `0.0.0.0:80`, but is not loopback: set --allow-anonymous yes, or listen on loopback behind a proxy."},
+     "--listen is `0.0.0.0:80`, but is not loopback: listen on a loopback address behind a proxy, or set "
+     "--allow-anonymous yes."},
     {"--admin-listen off", 4096, NULL},
     {"--admin-listen [::]:81", 4096,
-     "--admin-listen is `[::]:81`, but is not loopback: set --allow-anonymous yes, or listen on loopback behind a "
-     "proxy."},
+     "--admin-listen is `[::]:81`, but is not loopback: listen on a loopback address behind a proxy, or set "
+     "--allow-anonymous yes."},
 };
 
 static void what_does_not_fit_together_is_refused(void **state)

@@ -184,8 +184,8 @@ static void a_wrong_line_is_refused_by_its_place(void **state)
     assert_refused("", "", "config = other.conf\n",
                    "penstock-settings-test.conf:1: config can't be set in the file itself.");
     assert_refused("", "", "listen = 127.0.0.1:1\nlisten = 0.0.0.0:80\n",
-                   "penstock-settings-test.conf:2: listen is `0.0.0.0:80`, but is not loopback: set --allow-anonymous "
-                   "yes, or listen on loopback behind a proxy.");
+                   "penstock-settings-test.conf:2: listen is `0.0.0.0:80`, but is not loopback: listen on a loopback "
+                   "address behind a proxy, or set --allow-anonymous yes.");
 }
 
 static void a_value_that_is_outranked_must_be_right_all_the_same(void **state)
