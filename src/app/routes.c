@@ -129,7 +129,13 @@ static void begin_form(struct conn *conn, const struct request *request, struct 
 /* ---- finding the route ---- */
 
 static const char form_type[] = "multipart/form-data";
-static const char form_hint[] = " Forms go to POST /upload.";
+
+/* All routes of one address. */
+struct table {
+    const struct route *routes; /* to one without a path */
+    const char *nothing;        /* what is said to who asks for anything else */
+    const char *form_hint;      /* and to who brings a form to the wrong place */
+};
 
 static const struct route public_routes[] = {
     {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page},
@@ -145,6 +151,18 @@ static const struct route admin_routes[] = {
     {"/api/handles", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_handles},
     {"/api/memory", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_memory},
     {NULL, 0, NULL, NULL}};
+
+static const struct table public_table = {
+    .routes = public_routes,
+    .nothing = "There is nothing at this path; objects are beneath /files/.",
+    .form_hint = " Forms go to POST /upload.",
+};
+
+static const struct table admin_table = {
+    .routes = admin_routes,
+    .nothing = "There is nothing at this path; the admin address has /healthz, /readyz, /api/handles and /api/memory.",
+    .form_hint = "",
+};
 
 /* The part of `path` beneath the route; false when it is another one's. */
 static bool leads_to(const struct route *route, struct span path, struct span *rest_out)
@@ -190,18 +208,23 @@ static bool is_form(const struct request *request)
            span_equal_nocase(span_from(type.at, strlen(form_type)), span_of(form_type));
 }
 
-static void answer_wrong_method(struct conn *conn, const struct request *request, const char *allow)
+static const char *hint_for(const struct table *table, const struct request *request)
+{
+    return is_form(request) ? table->form_hint : "";
+}
+
+static void answer_wrong_method(struct conn *conn, const struct request *request, const char *allow, const char *hint)
 {
     struct answer answer;
     struct error error;
     error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s can't be used here, only %s.%s", request->method_name.at, allow,
-              is_form(request) ? form_hint : "");
+              hint);
     answer_problem(&answer, &error);
     answer_field(&answer, "Allow", span_of(allow));
     conn_answer(conn, &answer);
 }
 
-static void begin_on(const struct route *routes, struct conn *conn, const struct request *request)
+static void begin_on(const struct table *table, struct conn *conn, const struct request *request)
 {
     struct error error;
     struct span rest;
@@ -213,28 +236,27 @@ static void begin_on(const struct route *routes, struct conn *conn, const struct
         answer_options(conn, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
         return;
     }
-    for (const struct route *route = routes; route->path != NULL; route++) {
+    for (const struct route *route = table->routes; route->path != NULL; route++) {
         if (!leads_to(route, request->target.path, &rest))
             continue;
         if (request->method == METHOD_OPTIONS)
             answer_options(conn, route->allow);
         else if ((request->method & route->methods) == 0)
-            answer_wrong_method(conn, request, route->allow);
+            answer_wrong_method(conn, request, route->allow, hint_for(table, request));
         else
             route->begin(conn, request, rest);
         return;
     }
-    error_set(&error, ERROR_NOT_FOUND, "There is nothing at this path; objects are beneath /files/.%s",
-              is_form(request) ? form_hint : "");
+    error_set(&error, ERROR_NOT_FOUND, "%s%s", table->nothing, hint_for(table, request));
     conn_answer_error(conn, &error);
 }
 
 void routes_begin_public(struct conn *conn, const struct request *request)
 {
-    begin_on(public_routes, conn, request);
+    begin_on(&public_table, conn, request);
 }
 
 void routes_begin_admin(struct conn *conn, const struct request *request)
 {
-    begin_on(admin_routes, conn, request);
+    begin_on(&admin_table, conn, request);
 }

@@ -47,6 +47,18 @@ def test_a_form_is_told_the_way(start, path, status):
     server.end([])
 
 
+def test_each_address_says_what_it_has(start):
+    server = start()
+    answer = requests.get(f'{server.url}/api/memory')
+    assert_problem(answer, 404, 'not_found')
+    assert '/files/' in answer.json()['detail'] and '/api/' not in answer.json()['detail']
+    answer = requests.post(f'http://127.0.0.1:{server.admin}/files/a', files={'file': ('a.txt', b'hello')})
+    assert_problem(answer, 404, 'not_found')
+    assert all(path in answer.json()['detail'] for path in ('/healthz', '/readyz', '/api/handles', '/api/memory'))
+    assert '/files/' not in answer.json()['detail'] and '/upload' not in answer.json()['detail']
+    server.end([])
+
+
 def test_tls_is_told_that_this_is_plain_http(start):
     server = start()
     hello = ssl.MemoryBIO()
