@@ -31,7 +31,7 @@ static bool take_tag(struct span *rest, bool *is_weak_out, struct span *tag_out)
 static bool skip_commas(struct span *rest)
 {
     bool has_comma = false;
-    while (rest->length > 0 && (rest->at[0] == ',' || rest->at[0] == ' ' || rest->at[0] == '\t')) {
+    while (rest->length > 0 && (rest->at[0] == ',' || ascii_is_blank(rest->at[0]))) {
         has_comma = has_comma || rest->at[0] == ',';
         *rest = span_from(rest->at + 1, rest->length - 1);
     }

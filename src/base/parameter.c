@@ -1,10 +1,11 @@
 /* Parameters of header values. */
 #include "base/parameter.h"
 
+#include "base/ascii.h"
+
 static bool is_token_character(char c)
 {
-    bool is_alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return is_alphanumeric || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+    return ascii_is_alphanumeric(c) || ascii_is_in(c, "!#$%&'*+-.^_`|~");
 }
 
 static void skip(struct span *rest, size_t length)
@@ -15,7 +16,7 @@ static void skip(struct span *rest, size_t length)
 
 static void skip_blanks(struct span *rest)
 {
-    while (rest->length > 0 && (rest->at[0] == ' ' || rest->at[0] == '\t'))
+    while (rest->length > 0 && ascii_is_blank(rest->at[0]))
         skip(rest, 1);
 }
 

@@ -43,8 +43,8 @@ size_t span_printable(struct span text, char least)
     for (; length + 8 <= text.length; length += 8) {
         /* With its top bit clear no byte borrows from the next: the top bit of a difference says which was the larger. */
         uint64_t bytes = load8(text.at + length), tails = bytes | tops;
-        uint64_t is_at_least = tails - low, is_del = (tails ^ del) - eight_of(1);
-        if ((bytes & tops) != 0 || (is_at_least & is_del & tops) != tops)
+        uint64_t is_at_least = tails - low, is_not_del = (tails ^ del) - eight_of(1);
+        if ((bytes & tops) != 0 || (is_at_least & is_not_del & tops) != tops)
             break;
     }
     while (length < text.length && text.at[length] >= least && text.at[length] <= '~')

@@ -24,7 +24,7 @@ static bool check_lines(const struct guard *guard, unsigned char byte, struct er
         return refuse(error, "a carriage return that does not end a line");
     if (byte == '\n' && guard->last != '\r')
         return refuse(error, "a line that does not end in CR LF");
-    if (guard->last == '\n' && (byte == ' ' || byte == '\t'))
+    if (guard->last == '\n' && ascii_is_blank((char)byte))
         return refuse(error, "a folded or indented line");
     if (guard->last == '\n' && byte == ':')
         return refuse(error, "a field without a name");
