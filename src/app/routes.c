@@ -175,7 +175,7 @@ static bool leads_to(const struct route *route, struct span path, struct span *r
     return true;
 }
 
-/* A page of another site may not make a browser upload here, nor read (HTTP_API, browsers). */
+/* A page of another site may not make a browser upload here, nor read (docs/http-api.md, browsers). */
 static bool is_foreign(struct conn *conn, const struct request *request, struct error *error)
 {
     char base_url[BASE_URL_SIZE];

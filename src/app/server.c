@@ -159,7 +159,7 @@ static bool open_store(struct server *server, struct error *error)
         snprintf(url.path, sizeof url.path, "%s/files", settings->data_dir);
     else if (!store_url_read(span_of(settings->store), &url, error))
         return false;
-    snprintf(server->store_url, sizeof server->store_url, url.kind == STORE_NULL ? "null:%s" : "%s",
+    snprintf(server->store_name, sizeof server->store_name, url.kind == STORE_NULL ? "null:%s" : "%s",
              url.kind == STORE_NULL ? "" : url.path);
     bool is_open = url.kind == STORE_NULL ? store_null_open(&terms, &server->store, error)
                                           : store_file_open(url.path, &terms, &server->store, error);
@@ -275,7 +275,6 @@ void server_end(struct server *server, unsigned times)
         server->close_at_ms = server->abort_at_ms = now;
     } else {
         log_open_handles(LOG_INFO, "draining");
-        server->is_draining = true;
         server->close_at_ms = now + server->settings->drain_delay;
         server->abort_at_ms = server->close_at_ms + server->settings->drain_timeout;
         for (unsigned i = 0; i < server->worker_count; i++)
@@ -316,7 +315,7 @@ bool server_start(struct server *server, struct error *error)
 
 static void print_ready(const struct server *server)
 {
-    printf("penstock " PENSTOCK_VERSION ": uploads go to %s\n", server->store_url);
+    printf("penstock " PENSTOCK_VERSION ": uploads go to %s\n", server->store_name);
     printf("ready");
     for (unsigned i = 0; i < server->door_count; i++) {
         const struct door *door = &server->doors[i];

@@ -39,7 +39,7 @@ struct server {
     struct loop *loops[LOOPS_MAX];
     struct budget *uploads, *heads;
     struct store *store;
-    char store_url[4200];
+    char store_name[4200]; /* where uploads go, for people: its folder or `null:` */
     int data_dir;
     struct door doors[DOORS_MAX];
     unsigned door_count;
@@ -49,7 +49,7 @@ struct server {
     struct task decide;           /* whether it still is; the first loop's */
     struct timer check;           /* while draining */
     uint64_t close_at_ms, abort_at_ms;
-    bool is_draining, is_closed, is_aborted;
+    bool is_closed, is_aborted;
 };
 
 /* ---- doors.c ---- */

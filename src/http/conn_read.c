@@ -72,11 +72,10 @@ static void refuse_bytes(struct conn *conn, const uint8_t *bytes, size_t length)
     conn_refuse(conn, why);
 }
 
-/* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet. The
- * connection may have ended: false then. */
+/* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet. False
+ * when they were refused. */
 static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, size_t behind, size_t *used_out)
 {
-    struct conn *const self = conn;
     struct span body;
     size_t taken;
     enum h1_event event = h1_parse(conn->h1, conn->http->head, bytes, length, &taken, &body);
@@ -96,7 +95,7 @@ static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, s
             conn->exchange->ops->body(conn->exchange, (const uint8_t *)body.at, body.length);
         return true;
     case H1_END:
-        end_of_body(self);
+        end_of_body(conn);
         return true;
     case H1_REFUSED:
         refuse_bytes(conn, bytes, length);
@@ -123,8 +122,6 @@ static size_t feed(struct conn *conn, const uint8_t *bytes, size_t length)
         if (!goes_on(conn, length - at, allowed))
             return length - at;
         size_t part = length - at < allowed ? length - at : allowed, used;
-        if (conn->state == CONN_BODY && allowed == 0)
-            part = 0;
         conn->is_parsing = true;
         bool is_fine = parse_some(conn, bytes + at, part, length - at - part, &used);
         conn->is_parsing = false;

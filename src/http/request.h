@@ -27,7 +27,7 @@ struct field {
 
 struct request {
     enum method method;
-    struct span method_name;
+    struct span method_name; /* static, and ends in a zero */
     struct span target_text;
     struct target target;
     struct span authority; /* of the target, else Host; empty: HTTP/1.0 without one */
@@ -39,8 +39,8 @@ struct request {
     uint64_t content_length; /* when not chunked */
     const struct field *fields;
     unsigned field_count;
-    uint64_t
-        lengths; /* a bit for each length that a field's name has, modulo 64: most names that are looked for are not there */
+    /* A bit for each length that a field's name has, modulo 64: most names that are looked for are not there. */
+    uint64_t lengths;
 };
 
 /* Sets the fields, and what is known of them. */

@@ -29,7 +29,7 @@ static void every_code_has_a_row(void **state)
     }
 }
 
-/* What HTTP_API names: programs compare these words, and the statuses go with them. */
+/* What docs/http-api.md names: programs compare these words, and the statuses go with them. */
 static void a_form_has_errors_of_its_own(void **state)
 {
     (void)state;
