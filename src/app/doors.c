@@ -73,8 +73,8 @@ static void set_doors(struct server *server, void (*set)(struct listener *listen
             set(server->doors[i].listener);
 }
 
-/* Who ends a connection, or measures, after the store below asks for another decision; who did before it is seen by the look
- * that follows. */
+/* Who ends a connection, or measures, after the store below asks for another decision; who did before it is seen by the
+ * look that follows. */
 void doors_decide(struct server *server)
 {
     if (is_over(server)) {

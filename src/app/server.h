@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "config/settings.h"
 
-/* Serves until it is told to end (SIGTERM, SIGINT). False with one sentence when it can't start: an address in use, a store
- * or data folder that can't be written or is held by another penstock. */
+/* Serves until it is told to end (SIGTERM, SIGINT). False with one sentence when it can't start: an address in use, a
+ * store or data folder that can't be written or is held by another penstock. */
 bool server_run(const struct settings *settings, struct error *error);
 
 /* Opens everything that server_run would, and closes it again, without serving. */
@@ -15,16 +15,18 @@ bool server_check(const struct settings *settings, struct error *error);
 
 struct server;
 
-/* Opens data folder, loops, store and listeners; false as server_run. The settings have to live as long as the server. */
+/* Opens data folder, loops, store and listeners; false as server_run. The settings have to live as long as the
+ * server. */
 bool server_open(const struct settings *settings, struct server **server_out, struct error *error);
 
 /* Starts all loops but the first, which is the caller's to run. False: there is no thread. */
 bool server_start(struct server *server, struct error *error);
 
 /* What a signal to end does; `times` counts them from 1. The first: no new uploads, and those under way have the drain
- * timeout to finish. The second: what is left is aborted. When all has ended, the loops are stopped. On the first loop. */
+ * timeout to finish. The second: what is left is aborted. When all has ended, the loops are stopped. On the first
+ * loop. */
 void server_end(struct server *server, unsigned times);
 
-/* Waits for the loops to end and closes everything; no connection may be open any more. Clears the pointer; NULL inside is
- * fine. */
+/* Waits for the loops to end and closes everything; no connection may be open any more. Clears the pointer; NULL inside
+ * is fine. */
 void server_close(struct server **server);

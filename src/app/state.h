@@ -75,5 +75,6 @@ bool server_fail(struct error *error, const char *setting, const char *value, co
 /* The same where the system says why: "but can't be `done`: ...". */
 bool server_fail_system(struct error *error, const char *setting, const char *value, const char *done, int result);
 
-/* Whether the folder that `path` is in does not exist. Some filesystems have no room for a name in a folder that does. */
+/* Whether the folder that `path` is in does not exist. Some filesystems have no room for a name in a folder that
+ * does. */
 bool server_lacks_parent(const char *path);

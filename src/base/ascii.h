@@ -1,5 +1,5 @@
-/* Characters of ASCII by their kind, and numbers in its digits. Unlike <ctype.h> it knows no locale, and takes any char:
- * one beyond ASCII is of no kind. */
+/* Characters of ASCII by their kind, and numbers in its digits. Unlike <ctype.h> it knows no locale, and takes any
+ * char: one beyond ASCII is of no kind. */
 #pragma once
 
 #include <stdbool.h>

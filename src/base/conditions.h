@@ -5,7 +5,8 @@
 
 #include "base/span.h"
 
-/* The values of the fields as they came, several fields of one name joined with commas; `at` NULL where one is missing. */
+/* The values of the fields as they came, several fields of one name joined with commas; `at` NULL where one is
+ * missing. */
 struct conditions {
     struct span if_match;
     struct span if_none_match;
@@ -35,6 +36,6 @@ enum verdict {
 enum verdict conditions_judge(const struct conditions *conditions, const struct current_object *object, bool reads,
                               int64_t now);
 
-/* Whether a Range may be honoured: there is no If-Range, or its entity tag is strongly equal, or its date is exactly the
- * object's (RFC 9110 13.1.5). */
+/* Whether a Range may be honoured: there is no If-Range, or its entity tag is strongly equal, or its date is exactly
+ * the object's (RFC 9110 13.1.5). */
 bool conditions_allow_range(const struct conditions *conditions, const struct current_object *object, int64_t now);

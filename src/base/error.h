@@ -17,8 +17,9 @@ struct error {
     char detail[184]; /* what was wrong and what to do, one sentence; cut where it would be longer */
 };
 
-/* Sets `error` (NULL is ignored) to `code` with the formatted detail; always returns false, so that a function that fails
- * can end in `return error_set(...)`. Bytes of the detail that are not printable ASCII or valid UTF-8 are written `?`. */
+/* Sets `error` (NULL is ignored) to `code` with the formatted detail; always returns false, so that a function that
+ * fails can end in `return error_set(...)`. Bytes of the detail that are not printable ASCII or valid UTF-8 are written
+ * `?`. */
 bool error_set(struct error *error, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

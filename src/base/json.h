@@ -1,7 +1,8 @@
-/* A streaming JSON writer: values go straight into a buffer of the caller, which is emptied by its own function when full.
+/* A streaming JSON writer: values go straight into a buffer of the caller, which is emptied by its own function when
+ * full.
  *
- * Commas and colons are written by the writer; there is no tree. Strings are escaped (RFC 8259 7), invalid UTF-8 becomes
- * U+FFFD. */
+ * Commas and colons are written by the writer; there is no tree. Strings are escaped (RFC 8259 7), invalid UTF-8
+ * becomes U+FFFD. */
 #pragma once
 
 #include <stdint.h>
@@ -32,7 +33,8 @@ static inline void json_name(struct json *json, const char *name)
 
 void json_string(struct json *json, struct span value);
 
-/* The same in pieces, where the value does not lie in one: any number of json_text, each of whole characters, in between. */
+/* The same in pieces, where the value does not lie in one: any number of json_text, each of whole characters, in
+ * between. */
 void json_text_begin(struct json *json);
 void json_text(struct json *json, struct span value);
 void json_text_end(struct json *json);
@@ -42,5 +44,6 @@ void json_i64(struct json *json, int64_t value);
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 
-/* Hands what is left in the buffer to `empty`, if there is one. The number of bytes that are in the buffer otherwise. */
+/* Hands what is left in the buffer to `empty`, if there is one. The number of bytes that are in the buffer
+ * otherwise. */
 size_t json_end(struct json *json);

@@ -5,8 +5,9 @@
 
 #include "base/span.h"
 
-/* `512`, `512B`, `64KiB`, `1.5MiB`, `2GiB`, `5TiB` (no case; one blank before the unit is allowed; decimal units such as MB
- * are refused, they mean two things). False when it can't be read or exceeds 2^63 - 1. A fraction must give whole bytes. */
+/* `512`, `512B`, `64KiB`, `1.5MiB`, `2GiB`, `5TiB` (no case; one blank before the unit is allowed; decimal units such
+ * as MB are refused, they mean two things). False when it can't be read or exceeds 2^63 - 1. A fraction must give whole
+ * bytes. */
 bool quantity_read_size(struct span text, uint64_t *bytes_out);
 
 /* `250ms`, `15s`, `5m`, `1h`, with one blank before the unit or none; `0` without a unit is fine, other numbers need

@@ -41,7 +41,8 @@ size_t span_printable(struct span text, char least)
     const uint64_t tops = eight_of(0x80), low = eight_of((unsigned char)least), del = eight_of(0x7f);
     size_t length = 0;
     for (; length + 8 <= text.length; length += 8) {
-        /* With its top bit clear no byte borrows from the next: the top bit of a difference says which was the larger. */
+        /* With its top bit clear no byte borrows from the next: the top bit of a difference says which was the
+         * larger. */
         uint64_t bytes = load8(text.at + length), tails = bytes | tops;
         uint64_t is_at_least = tails - low, is_not_del = (tails ^ del) - eight_of(1);
         if ((bytes & tops) != 0 || (is_at_least & is_not_del & tops) != tops)

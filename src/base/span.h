@@ -37,12 +37,12 @@ bool span_starts_with(struct span text, struct span prefix);
 /* Without blanks (SP, HT: RFC 9110 5.6.3, OWS) at both ends. */
 struct span span_trim(struct span text);
 
-/* Takes what stands before the first `divider` off the front of `rest` and gives it in `item_out`; the last item is what
- * remains. False when nothing is left: `rest->at` is NULL then. An empty text has one empty item. */
+/* Takes what stands before the first `divider` off the front of `rest` and gives it in `item_out`; the last item is
+ * what remains. False when nothing is left: `rest->at` is NULL then. An empty text has one empty item. */
 bool span_next(struct span *rest, char divider, struct span *item_out);
 
-/* The next element of a comma-separated list as RFC 9110 5.6.1 writes it: trimmed, empty elements skipped, commas inside
- * quoted strings do not divide. False at the end. */
+/* The next element of a comma-separated list as RFC 9110 5.6.1 writes it: trimmed, empty elements skipped, commas
+ * inside quoted strings do not divide. False at the end. */
 bool span_next_element(struct span *rest, struct span *element_out);
 
 /* Copies `text` and a zero into `out`, which holds `size` bytes; false, and an empty string, when it does not fit. */

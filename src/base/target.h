@@ -11,17 +11,17 @@ struct target {
     struct span query;     /* after the `?`; `at` NULL when there is none */
 };
 
-/* Origin form, absolute form of scheme http or https (an empty path becomes `/`), and `*`. MALFORMED_REQUEST for anything
- * else, for a fragment, and for characters outside of RFC 3986's (visible ASCII without `"<>\^`{|}`; a percent sign must be
- * followed by two hexadecimal digits only where the path is decoded, not here). */
+/* Origin form, absolute form of scheme http or https (an empty path becomes `/`), and `*`. MALFORMED_REQUEST for
+ * anything else, for a fragment, and for characters outside of RFC 3986's (visible ASCII without `"<>\^`{|}`; a percent
+ * sign must be followed by two hexadecimal digits only where the path is decoded, not here). */
 bool target_read(struct span text, struct target *target_out, struct error *error);
 
-/* True when `text` is a host with an optional port as the Host field must have it (RFC 3986 3.2.2: name, IPv4, or IPv6 in
- * brackets; port at most 65535, and it may be empty; no user information). An empty text is not. */
+/* True when `text` is a host with an optional port as the Host field must have it (RFC 3986 3.2.2: name, IPv4, or IPv6
+ * in brackets; port at most 65535, and it may be empty; no user information). An empty text is not. */
 bool authority_is_valid(struct span text);
 
-/* True when `origin` is exactly scheme `://` authority, hosts compared without case and the scheme's default port the same
- * as none. `null` never is. */
+/* True when `origin` is exactly scheme `://` authority, hosts compared without case and the scheme's default port the
+ * same as none. `null` never is. */
 bool origin_is_same(struct span origin, struct span scheme, struct span authority);
 
 /* The first parameter of this name in `query`, still encoded; `value_out` is empty when there is no `=`. */

@@ -21,9 +21,10 @@ static inline size_t utf8_character(struct span text, bool *is_valid_out)
 
 bool utf8_is_valid(struct span text);
 
-/* Copies `text` with every maximal invalid sequence replaced by U+FFFD (EF BF BD), cut at a character's border so that at
- * most `size - 1` bytes and a zero are written. Returns the length. */
+/* Copies `text` with every maximal invalid sequence replaced by U+FFFD (EF BF BD), cut at a character's border so that
+ * at most `size - 1` bytes and a zero are written. Returns the length. */
 size_t utf8_repair(struct span text, char *out, size_t size);
 
-/* The length of the longest prefix of the valid `text` that is at most `most` bytes long and ends between characters. */
+/* The length of the longest prefix of the valid `text` that is at most `most` bytes long and ends between
+ * characters. */
 size_t utf8_cut(struct span text, size_t most);

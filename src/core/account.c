@@ -24,8 +24,8 @@ static bool must_fail(void)
     return atomic_fetch_add(&taken, 1) + 1 == atomic_load(&failing_at);
 }
 
-/* glibc's calloc goes past the cache of each thread that malloc takes from first: for what a request needs that is the most
- * of what it costs. Large memory comes from the kernel and is zero already, which only calloc knows. */
+/* glibc's calloc goes past the cache of each thread that malloc takes from first: for what a request needs that is the
+ * most of what it costs. Large memory comes from the kernel and is zero already, which only calloc knows. */
 static void *take_zeroed(size_t size)
 {
     if (size > SMALL_MAX)

@@ -1,9 +1,9 @@
 /* Blocks: the 64 KiB pieces in which file bytes lie when they have to be kept, in a mapped slab outside the heap.
  *
  * A reserve belongs to one store on one loop, and so to one thread. Its memory was taken from the budget when it was
- * opened; a page costs nothing until it is first touched. A block belongs to one upload at a time; every holder of a slice
- * in it has a hold of its own. Nobody who waits for a block holds one that he needs nothing but a write to give back, so
- * waiting always ends. */
+ * opened; a page costs nothing until it is first touched. A block belongs to one upload at a time; every holder of a
+ * slice in it has a hold of its own. Nobody who waits for a block holds one that he needs nothing but a write to give
+ * back, so waiting always ends. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,8 @@ struct block {
     unsigned holds;
 };
 
-/* Bytes on their way: a view into a block, or into somebody's memory that is only valid during the call (block NULL). */
+/* Bytes on their way: a view into a block, or into somebody's memory that is only valid during the call (block
+ * NULL). */
 struct slice {
     const uint8_t *at;
     size_t length;
@@ -39,8 +40,8 @@ struct block_waiter {
 bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_out);
 void reserve_close(struct reserve **reserve); /* all blocks must be home */
 
-/* Whoever was told that a block may be there calls this when it has asked, or did not need one any more: what is still free
- * goes to the next in line. Without it the line would stand still behind one who was told and took nothing. */
+/* Whoever was told that a block may be there calls this when it has asked, or did not need one any more: what is still
+ * free goes to the next in line. Without it the line would stand still behind one who was told and took nothing. */
 void reserve_pass_on(struct reserve *reserve);
 
 /* A block with one hold, or NULL: then `waiter` is run (by loop_soon) when one may be free. Who waits is told in the

@@ -100,8 +100,8 @@ bool ticket_take(struct budget *budget, struct loop *loop, struct ticket *ticket
     ticket->was_queued = true;
     pthread_mutex_lock(&budget->lock);
     atomic_fetch_or(&budget->word, SOMEBODY_WAITS);
-    /* Between our look and the bit memory may have come home, without anybody being told: so serve once more. Whoever is
-     * served here is told by a message as everybody in the queue is, this ticket too. */
+    /* Between our look and the bit memory may have come home, without anybody being told: so serve once more. Whoever
+     * is served here is told by a message as everybody in the queue is, this ticket too. */
     queue_last(budget, ticket);
     serve_queue(budget);
     pthread_mutex_unlock(&budget->lock);

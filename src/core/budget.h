@@ -24,15 +24,15 @@ struct ticket {
 bool budget_open(struct budget **budget_out, uint64_t bytes);
 void budget_close(struct budget **budget); /* all tickets must be back */
 
-/* True: it is held at once, and `task.run` is not called. False: it waits in the queue, behind everybody who came before,
- * and task.run will be called. A ticket larger than the whole budget is granted when it is alone. */
+/* True: it is held at once, and `task.run` is not called. False: it waits in the queue, behind everybody who came
+ * before, and task.run will be called. A ticket larger than the whole budget is granted when it is alone. */
 bool ticket_take(struct budget *budget, struct loop *loop, struct ticket *ticket, uint64_t bytes);
 
 /* Gives back what is held, or leaves the queue. Fine when neither is the case. The loop that asked only. */
 void ticket_return(struct budget *budget, struct ticket *ticket);
 
-/* Charges (or discharges, negative) bytes that are there already and can't wait; the budget may be overdrawn by that, and
- * nobody is granted anything until it is not any more. */
+/* Charges (or discharges, negative) bytes that are there already and can't wait; the budget may be overdrawn by that,
+ * and nobody is granted anything until it is not any more. */
 void budget_charge(struct budget *budget, int64_t bytes);
 
 /* True when somebody waits or the budget is used up: whoever could leave bytes with the kernel should. */

@@ -1,4 +1,5 @@
-/* The clock. A face: core/real asks the system, core/sim has a clock of its own that only the simulated machine moves. */
+/* The clock. A face: core/real asks the system, core/sim has a clock of its own that only the simulated machine
+ * moves. */
 #pragma once
 
 #include <stdint.h>

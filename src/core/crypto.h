@@ -5,8 +5,8 @@
 
 struct hasher;
 
-/* Takes MD5, SHA-256 and SHA-512 (`kinds`, bits of digest_kind; others are ignored) of one run of bytes. NULL when memory is
- * short. */
+/* Takes MD5, SHA-256 and SHA-512 (`kinds`, bits of digest_kind; others are ignored) of one run of bytes. NULL when
+ * memory is short. */
 struct hasher *hasher_open(unsigned kinds);
 void hasher_update(struct hasher *hasher, const uint8_t *bytes, size_t length);
 
@@ -17,5 +17,6 @@ void hasher_close(struct hasher **hasher);
 /* Memory that a hasher of these kinds costs, in bytes: measured, rounded up. */
 size_t hasher_cost(unsigned kinds);
 
-/* Charges what OpenSSL takes to its account. Must be called before anything else uses OpenSSL: main's first statements. */
+/* Charges what OpenSSL takes to its account. Must be called before anything else uses OpenSSL: main's first
+ * statements. */
 void crypto_account(void);

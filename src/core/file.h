@@ -1,10 +1,11 @@
-/* Files and folders. A face: the simulated side has a small filesystem that can fail, fill up, and lose what was not synced.
+/* Files and folders. A face: the simulated side has a small filesystem that can fail, fill up, and lose what was not
+ * synced.
  *
  * Every call may block; the caller chooses the thread. Results are 0 or a positive number, or a negative errno.
  *
- * Nothing leaves the open folder that it is asked of. A `path` is relative to it: no `..`, no links on the way (openat2:
- * RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). A `name` is one component of a path (file_is_name), and what is made, renamed or
- * removed has one; a link that has this name is not followed. */
+ * Nothing leaves the open folder that it is asked of. A `path` is relative to it: no `..`, no links on the way
+ * (openat2: RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). A `name` is one component of a path (file_is_name), and what is
+ * made, renamed or removed has one; a link that has this name is not followed. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,8 +34,8 @@ static inline bool file_is_name(const char *name)
     return name[0] != '\0' && strchr(name, '/') == NULL && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* An absolute path or one relative to the working folder; `make` makes the last component if it is missing, and syncs its
- * name. -ENOENT: the parent does not exist. The folder's descriptor. */
+/* An absolute path or one relative to the working folder; `make` makes the last component if it is missing, and syncs
+ * its name. -ENOENT: the parent does not exist. The folder's descriptor. */
 int folder_open(const char *path, bool make);
 
 /* Beneath an open folder. */
@@ -82,8 +83,8 @@ int file_status(int file, struct file_status *status_out);
 int file_status_of(int folder, const char *path,
                    struct file_status *status_out); /* of the name itself, links not followed */
 
-/* An extended attribute of the user's namespace; -ENODATA when there is none, -EOPNOTSUPP where the filesystem has none,
- * -ERANGE when it is longer than `size`, -ENOSPC or -E2BIG when it does not fit. get: its length. */
+/* An extended attribute of the user's namespace; -ENODATA when there is none, -EOPNOTSUPP where the filesystem has
+ * none, -ERANGE when it is longer than `size`, -ENOSPC or -E2BIG when it does not fit. get: its length. */
 int file_set_attribute(int file, const char *name, const uint8_t *value, size_t length);
 int file_get_attribute(int file, const char *name, uint8_t *value_out, size_t size);
 

@@ -1,7 +1,8 @@
 /* Sockets on a loop: readiness is told, and reads and writes are exact and never wait. A face.
  *
- * A socket is told of what it watches for, again and again while it lasts (level-triggered), one call back an event, and
- * whoever is called reads at most once: so a fast client can't starve the others. Errors are negative errno values. */
+ * A socket is told of what it watches for, again and again while it lasts (level-triggered), one call back an event,
+ * and whoever is called reads at most once: so a fast client can't starve the others. Errors are negative errno
+ * values. */
 #pragma once
 
 #include <sys/uio.h>
@@ -45,15 +46,16 @@ size_t socket_pending(struct socket *socket);
 /* The number of bytes taken, -EAGAIN when none could be. */
 long socket_write(struct socket *socket, const struct iovec *parts, int count);
 
-/* Up to `length` bytes of `file` from `offset` on, without their passing through the program. As socket_write; 0 when the
- * file ends at `offset`. */
+/* Up to `length` bytes of `file` from `offset` on, without their passing through the program. As socket_write; 0 when
+ * the file ends at `offset`. */
 long socket_send_file(struct socket *socket, int file, uint64_t offset, size_t length);
 
 /* No more bytes from us: the peer reads the end after what was sent. */
 void socket_shut(struct socket *socket);
 
 /* What the kernel may keep of what the peer sends, as SO_RCVBUF has it: bytes of data, for which it allows itself about
- * twice as much memory. 0: the kernel decides again, and lets it grow while the peer is fast and far away (SO_BUF_LOCK). */
+ * twice as much memory. 0: the kernel decides again, and lets it grow while the peer is fast and far away
+ * (SO_BUF_LOCK). */
 void socket_set_receive_buffer(struct socket *socket, int bytes);
 
 /* What the kernel holds for the socket now, both ways, with what keeping it costs (SO_MEMINFO). */
@@ -87,8 +89,8 @@ enum { LISTENER_BACKLOG = 4096, ADDRESS_SIZE = 128 };
 int listener_open(struct loop *loop, const char *address, struct listener_user *user, struct listener **listener_out,
                   char *name_out);
 
-/* Stops accepting for a while (the backlog fills) and goes on. When descriptors run out a listener pauses by itself, tries
- * again ten times a second, and loses nothing. */
+/* Stops accepting for a while (the backlog fills) and goes on. When descriptors run out a listener pauses by itself,
+ * tries again ten times a second, and loses nothing. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 

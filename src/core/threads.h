@@ -1,8 +1,8 @@
-/* A bounded pool of threads for calls that may block. A face: the simulated side runs jobs itself, later, in an order that
- * the seed decides.
+/* A bounded pool of threads for calls that may block. A face: the simulated side runs jobs itself, later, in an order
+ * that the seed decides.
  *
- * Threads are started when they are needed, up to the bound, and end when the pool is closed. A job can't be taken back:
- * whoever asked lives until `done`. Jobs do not allocate. */
+ * Threads are started when they are needed, up to the bound, and end when the pool is closed. A job can't be taken
+ * back: whoever asked lives until `done`. Jobs do not allocate. */
 #pragma once
 
 #include "core/loop.h"

@@ -1,7 +1,7 @@
 /* Turns: who may change the object of one key now, when a change is more than one call.
  *
- * Keys are spread over a fixed number of queues by a hash; two different keys may share one. Any loop; nobody is blocked:
- * whoever has to wait is told by a task. */
+ * Keys are spread over a fixed number of queues by a hash; two different keys may share one. Any loop; nobody is
+ * blocked: whoever has to wait is told by a task. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* A timing wheel: many coarse time-outs, none of which costs more than its own struct timer. Pure; time is given to it. */
+/* A timing wheel: many coarse time-outs, none of which costs more than its own struct timer. Pure; time is given to
+ * it. */
 #pragma once
 
 #include "core/loop.h"

@@ -1,4 +1,5 @@
-/* One answer under construction, on the stack of who gives it: a status, fields, and a body in memory or from a store. */
+/* One answer under construction, on the stack of who gives it: a status, fields, and a body in memory or from a
+ * store. */
 #pragma once
 
 #include "base/error.h"
@@ -22,8 +23,8 @@ struct answer {
 
 void answer_begin(struct answer *answer, int status);
 
-/* What does not fit is left out whole; the bounds above hold everything that we write. So is a `value` with a CR, LF or NUL
- * (RFC 9110 5.5): it comes from a client or a disk, whatever they were allowed. */
+/* What does not fit is left out whole; the bounds above hold everything that we write. So is a `value` with a CR, LF or
+ * NUL (RFC 9110 5.5): it comes from a client or a disk, whatever they were allowed. */
 void answer_field_span(struct answer *answer, struct span name, struct span value);
 static inline void answer_field(struct answer *answer, const char *name, struct span value)
 {

@@ -1,5 +1,6 @@
-/* A connection's life: how it begins, what it waits for and how long, how it ends. conn_read.c reads, conn_request.c leads from
- * one request to the next, conn_send.c answers, conn_note.c logs, conn_window.c bounds what the kernel holds. */
+/* A connection's life: how it begins, what it waits for and how long, how it ends. conn_read.c reads, conn_request.c
+ * leads from one request to the next, conn_send.c answers, conn_note.c logs, conn_window.c bounds what the kernel
+ * holds. */
 #include <assert.h>
 #include <errno.h>
 
@@ -69,8 +70,8 @@ static uint64_t time_out_of(const struct conn *conn)
     }
 }
 
-/* The timer is only looked at when it rings: a byte that came meanwhile moved `since_ms` and costs nothing else, and one that
- * rings early enough is left as it is. */
+/* The timer is only looked at when it rings: a byte that came meanwhile moved `since_ms` and costs nothing else, and
+ * one that rings early enough is left as it is. */
 static void start_timer(struct conn *conn)
 {
     uint64_t due_ms = loop_now_ms(conn->http->loop) + time_out_of(conn);

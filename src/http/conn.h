@@ -1,11 +1,12 @@
 /* One connection: requests come in, one after another; for each somebody is found who takes its body and answers.
  *
- * The connection reads a head, begins it (http_terms.begin), and from then on asks whoever took it, its exchange, before
- * each read how much may be read and where to. There is no other back-pressure: no room, no read, and TCP tells the client.
+ * The connection reads a head, begins it (http_terms.begin), and from then on asks whoever took it, its exchange,
+ * before each read how much may be read and where to. There is no other back-pressure: no room, no read, and TCP tells
+ * the client.
  *
- * Whoever begins a request either answers at once (conn_answer) or takes it (conn_take) and answers later. After conn_answer
- * the exchange is not used any more, and what it holds is its own to free; when the client goes away before that, `gone`
- * says so instead. One loop. */
+ * Whoever begins a request either answers at once (conn_answer) or takes it (conn_take) and answers later. After
+ * conn_answer the exchange is not used any more, and what it holds is its own to free; when the client goes away before
+ * that, `gone` says so instead. One loop. */
 #pragma once
 
 #include "core/budget.h"
@@ -94,6 +95,6 @@ struct http *conn_http(struct conn *conn);
 const struct handle *conn_handle(const struct conn *conn);
 const char *conn_request_id(const struct conn *conn);
 
-/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when the
- * authority is longer than fits. */
+/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when
+ * the authority is longer than fits. */
 bool conn_base_url(struct conn *conn, const struct request *request, char *out);

@@ -72,8 +72,8 @@ static void refuse_bytes(struct conn *conn, const uint8_t *bytes, size_t length)
     conn_refuse(conn, why);
 }
 
-/* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet. False
- * when they were refused. */
+/* Parses bytes as far as they may be parsed; how many that was. `behind` more are here that may not be parsed yet.
+ * False when they were refused. */
 static bool parse_some(struct conn *conn, const uint8_t *bytes, size_t length, size_t behind, size_t *used_out)
 {
     struct span body;
@@ -273,8 +273,8 @@ void conn_resume(struct conn *conn)
 
 /* ---- heads ---- */
 
-/* While memory for heads is short nothing is taken from the kernel beyond the head itself, and of a head without a ticket no
- * more than any connection may cost: then conn_watch claims one. */
+/* While memory for heads is short nothing is taken from the kernel beyond the head itself, and of a head without a
+ * ticket no more than any connection may cost: then conn_watch claims one. */
 static void read_head_shortly(struct conn *conn)
 {
     size_t limit = conn->head_wait != NULL ? PENDING_MAX : HEAD_FREE - h1_saved(conn->h1);

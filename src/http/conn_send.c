@@ -12,8 +12,8 @@ enum { PARTS = 5, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is co
 
 /* ---- sending ---- */
 
-/* What the socket did not take is kept. Without memory for it the connection is broken, and ends when whoever is still using
- * it has returned. */
+/* What the socket did not take is kept. Without memory for it the connection is broken, and ends when whoever is still
+ * using it has returned. */
 static void keep_rest(struct conn *conn, const struct iovec *parts, int count, size_t sent)
 {
     size_t length = 0;
@@ -107,8 +107,8 @@ static void decide_on_keeping(struct conn *conn)
         conn->keeps_alive = left == 0;
 }
 
-/* Most answers are a few hundred bytes: they are kept in one piece, and sent with those of the others whose requests are here.
- * False when it is larger, or memory for it is short. */
+/* Most answers are a few hundred bytes: they are kept in one piece, and sent with those of the others whose requests
+ * are here. False when it is larger, or memory for it is short. */
 static bool keep_small(struct conn *conn, const struct iovec *parts)
 {
     size_t length = 0;

@@ -1,11 +1,12 @@
 /* What the kernel may hold of a connection's bytes, and what it does hold: the largest memory there is, and in no heap.
  *
- * Left alone, the kernel takes 132 KiB from a client that nobody reads, and megabytes from a fast one whom it has begun to
- * read. So a body gets a buffer of a certain size: one that was set ends the kernel's own tuning. A client far away needs
- * that tuning, as it would get one buffer a round trip; it has it back once enough has come to know that it is a long body.
+ * Left alone, the kernel takes 132 KiB from a client that nobody reads, and megabytes from a fast one whom it has begun
+ * to read. So a body gets a buffer of a certain size: one that was set ends the kernel's own tuning. A client far away
+ * needs that tuning, as it would get one buffer a round trip; it has it back once enough has come to know that it is a
+ * long body.
  *
- * A buffer is never made smaller. What its window allowed is on its way already: the kernel drops it, and the client waits
- * 200 ms until it sends it again (measured with 16 KiB set on accepting: three of four uploads of 40 KB). */
+ * A buffer is never made smaller. What its window allowed is on its way already: the kernel drops it, and the client
+ * waits 200 ms until it sends it again (measured with 16 KiB set on accepting: three of four uploads of 40 KB). */
 #include <stdatomic.h>
 
 #include "http/conn_state.h"

@@ -132,8 +132,8 @@ static unsigned printable(struct span bytes, char least, size_t most)
     return (unsigned)span_printable(span_from(bytes.at, bytes.length < most ? bytes.length : most), least);
 }
 
-/* Most of a head is the inside of its target and of its fields' lines, where there is nothing to find but the size, and the
- * ends of these. How many bytes are passed over. */
+/* Most of a head is the inside of its target and of its fields' lines, where there is nothing to find but the size, and
+ * the ends of these. How many bytes are passed over. */
 static unsigned pass_inside(struct guard *guard, struct span bytes)
 {
     unsigned length = 0;

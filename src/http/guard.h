@@ -1,7 +1,8 @@
-/* The second reader of lines: what must not be in a head, in a chunk's line or in trailers, whoever else would let it pass.
+/* The second reader of lines: what must not be in a head, in a chunk's line or in trailers, whoever else would let it
+ * pass.
  *
- * Pure. It sees every byte that is not of a body, once and in order; so the limits of target and fields are its, too: they
- * are passed at the same byte however the bytes are cut. */
+ * Pure. It sees every byte that is not of a body, once and in order; so the limits of target and fields are its, too:
+ * they are passed at the same byte however the bytes are cut. */
 #pragma once
 
 #include "base/error.h"

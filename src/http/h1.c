@@ -182,8 +182,8 @@ static bool refuse_llhttp(struct h1 *h1)
     }
 }
 
-/* One run of llhttp, up to the next thing it found. True when it was as it should be. `lines_out`: how many of the bytes
- * taken were lines, which the guard has to see; the rest is the body's. */
+/* One run of llhttp, up to the next thing it found. True when it was as it should be. `lines_out`: how many of the
+ * bytes taken were lines, which the guard has to see; the rest is the body's. */
 static bool run_llhttp(struct h1 *h1, const char *at, size_t length, size_t *taken_out, size_t *lines_out)
 {
     llhttp_errno_t result = llhttp_execute(&h1->parser, at, length);
@@ -406,7 +406,8 @@ static bool check_head(struct h1 *h1)
            set_target(head, request, error) && set_host(request, error) && set_expectation(request, error);
 }
 
-/* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110 6.5.1). */
+/* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110
+ * 6.5.1). */
 static bool is_forbidden_trailer(struct span name)
 {
     static const char *const forbidden[] = {"transfer-encoding",

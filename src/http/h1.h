@@ -1,8 +1,8 @@
 /* HTTP/1.1 (RFC 9112): bytes in, events out. Pure: no socket, no clock.
  *
- * llhttp reads, in its strict mode, and a guard of our own reads the same lines again: bare CR or LF, folded lines, control
- * characters, odd chunk lines are refused whatever llhttp thinks of them, so that nobody in front of us can see another
- * message than we do. The outcome is the same however the bytes are cut. */
+ * llhttp reads, in its strict mode, and a guard of our own reads the same lines again: bare CR or LF, folded lines,
+ * control characters, odd chunk lines are refused whatever llhttp thinks of them, so that nobody in front of us can see
+ * another message than we do. The outcome is the same however the bytes are cut. */
 #pragma once
 
 #include "base/error.h"
@@ -22,13 +22,13 @@ enum h1_event {
 struct h1 *h1_open(void); /* NULL when memory is short */
 void h1_close(struct h1 **h1);
 
-/* Reads up to the next event; `head` is the loop's scratch, `taken_out` is how many bytes were used. Call again with what is left, also when nothing is
- * left, until it says MORE. `body_out` (BODY) lies within the bytes given. */
+/* Reads up to the next event; `head` is the loop's scratch, `taken_out` is how many bytes were used. Call again with
+ * what is left, also when nothing is left, until it says MORE. `body_out` (BODY) lies within the bytes given. */
 enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
                        struct span *body_out);
 
-/* After HEAD the request is `head->request`, valid until the next call: what is no request was REFUSED. After END: how many
- * trailers there are in `head->fields`. */
+/* After HEAD the request is `head->request`, valid until the next call: what is no request was REFUSED. After END: how
+ * many trailers there are in `head->fields`. */
 unsigned h1_trailers(const struct h1 *h1, const struct head *head);
 
 /* True before the first byte of a message. */

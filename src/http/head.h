@@ -1,7 +1,7 @@
 /* The text of a head or of trailers while it arrives: the target and the fields, in one piece, with the limits of both.
  *
- * One of these belongs to a loop and is used by every connection in turn; what a connection has of an unfinished head when
- * its bytes are used up is kept in an exact copy (head_save). */
+ * One of these belongs to a loop and is used by every connection in turn; what a connection has of an unfinished head
+ * when its bytes are used up is kept in an exact copy (head_save). */
 #pragma once
 
 #include <stddef.h>

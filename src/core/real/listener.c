@@ -34,8 +34,8 @@ static bool is_socket(const char *path)
     return lstat(path, &stat) == 0 && S_ISSOCK(stat.st_mode);
 }
 
-/* A socket file on which nobody listens was left behind by a process that was killed. Any other file refuses connections
- * too, but is not ours to remove. */
+/* A socket file on which nobody listens was left behind by a process that was killed. Any other file refuses
+ * connections too, but is not ours to remove. */
 static int bind_unix(int fd, struct sockaddr_un *path)
 {
     if (bind(fd, (struct sockaddr *)path, sizeof *path) == 0)

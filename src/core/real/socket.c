@@ -37,7 +37,8 @@ static void freed(uv_handle_t *handle)
 
 static void arm(struct socket *socket, unsigned events);
 
-/* An error on the descriptor (status) is told as whatever is watched: the read or write that follows says which error. */
+/* An error on the descriptor (status) is told as whatever is watched: the read or write that follows says which
+ * error. */
 static void polled(uv_poll_t *poll, int status, int uv_events)
 {
     struct socket *socket = container_of(poll, struct socket, poll);
@@ -131,8 +132,9 @@ void socket_reset(struct socket **socket)
     socket_close(socket);
 }
 
-/* A change of what the kernel tells costs two system calls, and a request that is answered at once would change it several
- * times. So what is not wanted any more stays armed until it comes, and hang-ups are armed along with reading. */
+/* A change of what the kernel tells costs two system calls, and a request that is answered at once would change it
+ * several times. So what is not wanted any more stays armed until it comes, and hang-ups are armed along with
+ * reading. */
 void socket_watch(struct socket *socket, unsigned events)
 {
     socket->watched = events;

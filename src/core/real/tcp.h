@@ -1,4 +1,5 @@
-/* What the kernel knows of a TCP connection. Apart from socket.c, as the kernel's header and the C library's can't be together. */
+/* What the kernel knows of a TCP connection. Apart from socket.c, as the kernel's header and the C library's can't be
+ * together. */
 #pragma once
 
 #include <stdint.h>

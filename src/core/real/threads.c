@@ -57,7 +57,8 @@ static void *work(void *argument)
     return NULL;
 }
 
-/* Under the lock. When no thread can be started the jobs wait for those that are there; the first is started on opening. */
+/* Under the lock. When no thread can be started the jobs wait for those that are there; the first is started on
+ * opening. */
 static bool start_one(struct threads *threads)
 {
     pthread_attr_t attributes;
