@@ -1,7 +1,6 @@
 /* From one request of a connection to the next. */
 #include <assert.h>
 
-#include "core/account.h"
 #include "http/conn_state.h"
 
 /* ---- beginning a request ---- */

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 
 #include "base/span.h"
 #include "core/account.h"

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/clock.h"
 #include "core/sim/disk.h"
 
 enum { ATTRIBUTES_ROOM = 4000, ATTRIBUTE_LONGEST = 65536 }; /* ext4 with blocks of 4 KiB; xattr(7) */
