@@ -214,8 +214,8 @@ static void tell_dropped(void)
         log_state.untold = 0;
 }
 
-/* Waking this thread and writing cost more than a record does: after the first one it waits a little for others, unless the
- * ring is half full. */
+/* Waking this thread and writing cost more than a record does: after the first one it waits a little for others,
+ * unless the ring is half full. */
 static void wait_for_records(void)
 {
     if (log_state.used > 0 || log_state.is_closing)

@@ -21,20 +21,21 @@ struct task {
     void (*run)(struct task *task);
 };
 
-/* Runs `task` on this loop as soon as the call back that we are in has returned, before anything else is waited for. This
- * is how an outcome is told by somebody who must not call back. The loop's own thread only. */
+/* Runs `task` on this loop as soon as the call back that we are in has returned, before anything else is waited for.
+ * This is how an outcome is told by somebody who must not call back. The loop's own thread only. */
 void loop_soon(struct loop *loop, struct task *task);
 
-/* Runs `task` when the events that are here have been worked on, or LATE_US after it was asked for, whichever comes first: for
- * what is cheaper done for many at once, as answers are: the first one wakes whoever waits for them, and finds him awake for
- * the others. The loop's own thread only. */
+/* Runs `task` when the events that are here have been worked on, or LATE_US after it was asked for, whichever comes
+ * first: for what is cheaper done for many at once, as answers are: the first one wakes whoever waits for them, and
+ * finds him awake for the others. The loop's own thread only. */
 enum { LATE_US = 200 };
 void loop_late(struct loop *loop, struct task *task);
 
 /* As loop_soon, from any thread; wakes the loop. Tasks of one poster run in the order in which they were posted. */
 void loop_post(struct loop *loop, struct task *task);
 
-/* Takes back what loop_soon, loop_late or loop_post were asked and has not run yet; otherwise does nothing. The loop's own thread. */
+/* Takes back what loop_soon, loop_late or loop_post were asked and has not run yet; otherwise does nothing. The
+ * loop's own thread. */
 void loop_cancel(struct loop *loop, struct task *task);
 
 /* Time-outs are coarse: `run` comes no earlier than asked and up to 100 ms later. Zero-initialised before first use. */
@@ -69,8 +70,10 @@ int64_t loop_wall_s(const struct loop *loop);  /* seconds since 1970, as of the 
 enum { LOOP_BLOCK_SIZE = 256 * 1024 };
 uint8_t *loop_block(struct loop *loop);
 
-/* SIGTERM and SIGINT (`ends` counts them, from 1), told on the first loop. Real side only; the simulated one never calls. */
+/* SIGTERM and SIGINT (`ends` counts them, from 1), told on the first loop. Real side only; the simulated one never
+ * calls. */
 void loop_on_signals(struct loop *loop, void (*run)(void *owner, unsigned ends), void *owner);
 
-/* Charges what libuv allocates to its account. Must be called before anything else uses libuv: main's first statements. */
+/* Charges what libuv allocates to its account. Must be called before anything else uses libuv: main's first
+ * statements. */
 void loop_account(void);

@@ -147,9 +147,9 @@ static inline bool has_place(const char *at, size_t last_at, uint8_t last)
     return (found[0] | found[1]) != 0;
 }
 
-/* One bit for each of the 16 places from `at` on where a delimiter may begin: where a line ends and the delimiter's last
- * byte is right, and, which is asked only if there are such places, the three behind the line's end. So a sender who has
- * chosen the boundary can make no more than every fifth place a candidate. */
+/* One bit for each of the 16 places from `at` on where a delimiter may begin: where a line ends and the delimiter's
+ * last byte is right, and, which is asked only if there are such places, the three behind the line's end. So a
+ * sender who has chosen the boundary can make no more than every fifth place a candidate. */
 static inline uint32_t candidates(const char *at, size_t last_at, uint8_t last, uint8_t first)
 {
     halves found = line_ends(at) & places_with(at + last_at, last);

@@ -28,7 +28,7 @@ enum { BASE_URL_SIZE = 320, OBJECT_URL_SIZE = BASE_URL_SIZE + 8 + 3 * KEY_MAX };
 /* `http://host/files/key`, encoded. */
 void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]);
 
-/* Writes the members of a file object (HTTP_API: filename, key, url, size, content_type, checksums). `kinds`: which. */
+/* Writes the members of a file object (docs/http-api.md: filename, key, url, size, content_type, checksums). `kinds`: which. */
 void object_describe(struct json *json, const char *key, const char *url, uint64_t size, struct span content_type,
                      const struct digests *digests, unsigned kinds);
 

@@ -119,6 +119,6 @@ static inline bool multipart_holds_data(const struct multipart *multipart)
 }
 
 /* The end of the form: the body has ended, and all of it was parsed. True if the form is whole, which it is only
- * now: its last delimiter has come (MP-33, SV-03), and nothing that followed was wrong. Else MALFORMED_MULTIPART. May be
- * asked again. */
+ * now: its last delimiter has come (MP-33, SV-03), and nothing that followed was wrong. Else MALFORMED_MULTIPART.
+ * May be asked again. */
 bool multipart_finish(struct multipart *multipart, struct error *error);

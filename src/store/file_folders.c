@@ -13,8 +13,8 @@
 
 /* ---- which names are durable ---- */
 
-/* What is remembered of a folder; 0: nothing can be. An inode alone is given again to another folder, which may be made by
- * another process. */
+/* What is remembered of a folder; 0: nothing can be. An inode alone is given again to another folder, which may be
+ * made by another process. */
 static uint64_t mark_of(const struct file_status *status)
 {
     return status->born_ns == 0 ? 0 : (status->inode << 32 | status->inode >> 32) ^ (uint64_t)status->born_ns;
@@ -38,8 +38,8 @@ static void forget_synced(struct file_store *store, const struct file_status *st
     atomic_compare_exchange_strong(place_of(store, mark), &mark, 0);
 }
 
-/* A filesystem's clock is coarse: an inode that is given again at once may look the same. So who removes a folder forgets it,
- * and who notes one looks whether it was removed meanwhile, while both have it open. */
+/* A filesystem's clock is coarse: an inode that is given again at once may look the same. So who removes a folder
+ * forgets it, and who notes one looks whether it was removed meanwhile, while both have it open. */
 static int sync_name(struct file_store *store, int parent, int folder, bool is_new)
 {
     struct file_status status;

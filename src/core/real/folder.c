@@ -18,8 +18,8 @@ static int open_path(const char *path)
     return result_of(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* Its name is in the parent. That may be somebody else's who does not let us read it, or on a filesystem that is read-only or
- * knows no syncs: then there is nothing that we could do. */
+/* Its name is in the parent. That may be somebody else's who does not let us read it, or on a filesystem that is
+ * read-only or knows no syncs: then there is nothing that we could do. */
 static int sync_name(int folder)
 {
     int parent = result_of(openat(folder, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
