@@ -92,12 +92,13 @@ struct file_object {
     uint64_t inode;    /* where it has */
     uint64_t replaced; /* inode of what had its name before and has no other; 0: there was nothing */
     bool has_replaced;
+    int unsynced; /* why its new name could not be synced, and has to go again; 0: it was, or has none */
 };
 
 enum publish_result { PUBLISH_DONE, PUBLISH_FAILED, PUBLISH_NEEDS_TURN };
 
 /* Blocking. Without the turn of the key only a new object can be published: NEEDS_TURN says that one is there, or that
- * conditions have to be compared. */
+ * conditions have to be compared, or that a name which was given has to be taken back. */
 enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
                                  struct error *error);
 

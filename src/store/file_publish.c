@@ -102,11 +102,16 @@ static bool has_conditions(const struct conditions *conditions)
            conditions->if_unmodified_since.at != NULL;
 }
 
+static bool forbids_replacing(const struct conditions *conditions)
+{
+    return conditions->if_none_match.at != NULL && span_equal(conditions->if_none_match, span_of("*"));
+}
+
 /* `If-None-Match: *` alone is what linking does anyway. */
 static bool wants_new(const struct conditions *conditions)
 {
     return conditions->if_match.at == NULL && conditions->if_unmodified_since.at == NULL &&
-           conditions->if_none_match.at != NULL && span_equal(conditions->if_none_match, span_of("*"));
+           forbids_replacing(conditions);
 }
 
 static bool conflicts(struct file_store *store, const char *key, struct error *error)
@@ -217,14 +222,17 @@ static int replace(struct file_object *object, int folder, const char *name)
     return 0;
 }
 
-/* It is visible from now on, whatever follows. What was replaced loses its record only when the power can't bring it
- * back. */
+/* It is visible from now on. What was replaced loses its record only when the power can't bring it back. */
 static int settle(struct file_object *object, int folder)
 {
     struct file_store *store = object->store;
+    int result = store->terms.is_durable ? folder_sync(folder) : 0;
+    if (result < 0 && !object->has_replaced) {
+        object->unsynced = result; /* its record goes with its name */
+        return result;
+    }
     bool has_meta = object->has_meta;
     object->has_meta = false;
-    int result = store->terms.is_durable ? folder_sync(folder) : 0;
     if (result < 0)
         return result;
     if (has_meta)
@@ -235,17 +243,39 @@ static int settle(struct file_object *object, int folder)
 }
 
 static int publish_once(struct file_object *object,
-                        int (*give_name)(struct file_object *object, int folder, const char *name))
+                        int (*name_it)(struct file_object *object, int folder, const char *name))
 {
     const char *name;
     int folder = file_open_parent(object->store, object->key, true, &name);
     if (folder < 0)
         return folder;
-    int result = give_name(object, folder, name);
+    int result = name_it(object, folder, name);
     if (result == 0)
         result = settle(object, folder);
     file_close_parent(object->store, &folder);
     return result;
+}
+
+static bool is_ours(const struct file_object *object, int folder, const char *name)
+{
+    struct file_status ours, there;
+    return file_status(object->file, &ours) == 0 && file_status_of(folder, name, &there) == 0 &&
+           ours.inode == there.inode;
+}
+
+/* Takes its name back, with the turn of the key: who is told that it failed finds nothing. What has replaced it meanwhile is
+ * not ours. */
+static void take_back(struct file_object *object)
+{
+    const char *name;
+    int folder = file_open_parent(object->store, object->key, false, &name);
+    bool stays = folder < 0 || (is_ours(object, folder, name) && file_remove(folder, name) < 0);
+    if (stays)
+        object->has_meta = false; /* and its record with it */
+    if (folder < 0)
+        return;
+    folder_sync(folder);
+    file_close_parent(object->store, &folder);
 }
 
 /* There was no folder to put it into, as often as we made one. */
@@ -258,22 +288,35 @@ static bool no_folder_error(const struct file_store *store, struct error *error)
                      "The key's folder was removed each time that it was made for this object; send it again.");
 }
 
+/* Who may not replace anything never does, also not what came after the conditions were looked at: not everybody who comes
+ * first has the turn. */
+static int give_name(struct file_object *object, const struct conditions *conditions, bool has_turn)
+{
+    bool only_new = forbids_replacing(conditions);
+    bool replaces_any = has_turn && !has_conditions(conditions); /* also what came between looking and linking */
+    int result = -ENOENT;
+    for (int tries = 0; tries < TRIES && (result == -ENOENT || (result == -EEXIST && replaces_any)); tries++)
+        result = publish_once(object, only_new ? link_only_new : has_turn ? replace : link_new);
+    return result;
+}
+
 enum publish_result file_publish(struct file_object *object, const struct conditions *conditions, bool has_turn,
                                  struct error *error)
 {
     bool only_new = wants_new(conditions);
-    if (!only_new && has_conditions(conditions)) {
+    if (!only_new && has_conditions(conditions) && object->unsynced == 0) {
         if (!has_turn)
             return PUBLISH_NEEDS_TURN;
         if (!judge(object->store, object->key, conditions, error))
             return PUBLISH_FAILED;
     }
-    bool replaces_any = has_turn && !has_conditions(conditions); /* also what came between looking and linking */
-    int result = -ENOENT;
-    for (int tries = 0; tries < TRIES && (result == -ENOENT || (result == -EEXIST && replaces_any)); tries++)
-        result = publish_once(object, only_new ? link_only_new : has_turn ? replace : link_new);
+    int result = object->unsynced != 0 ? object->unsynced : give_name(object, conditions, has_turn);
     if (result == 0)
         return PUBLISH_DONE;
+    if (object->unsynced != 0 && !has_turn)
+        return PUBLISH_NEEDS_TURN;
+    if (object->unsynced != 0)
+        take_back(object);
     if (result == -EEXIST && !has_turn && !only_new)
         return PUBLISH_NEEDS_TURN;
     if (result == -EEXIST)
