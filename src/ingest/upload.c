@@ -25,7 +25,9 @@ struct upload {
     bool is_part;
     struct waiting *waiting;      /* while it waits for its ticket */
     struct digests *claimed;      /* of an empty file that is finished as soon as it is open; NULL: it is not */
-    const char *key, *request_id; /* the user's */
+    const char *key, *request_id; /* the user's, or in `own` */
+    char *own;                    /* when its user has left while it is published */
+    size_t own_size;
 };
 
 /* What the store has to be told, kept while the ticket is waited for. */
@@ -81,6 +83,7 @@ static void free_upload(struct upload *upload)
         atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
     forget_waiting(upload);
     account_free(ACCOUNT_UPLOAD, &upload->claimed, sizeof *upload->claimed);
+    account_free(ACCOUNT_UPLOAD, &upload->own, upload->own_size);
     account_free(ACCOUNT_UPLOAD, &upload, sizeof *upload);
 }
 
@@ -88,15 +91,37 @@ static void end(struct upload *upload, const struct outcome *outcome)
 {
     struct upload_user *user = upload->user;
     bool is_stored = outcome->kind == OUTCOME_PUBLISHED;
-    log_end_of(upload, is_stored ? "upload_stored" : "upload_failed", is_stored ? NULL : &outcome->error);
+    struct error untold;
+    error_set(&untold, ERROR_CLIENT_GONE, "Its client went away before it was told.");
+    const struct error *why = is_stored ? (user == NULL ? &untold : NULL) : &outcome->error;
+    log_end_of(upload, is_stored ? "upload_stored" : "upload_failed", why);
     free_upload(upload);
-    user->ended(user, outcome);
+    if (user != NULL)
+        user->ended(user, outcome);
 }
 
 static void fail(struct upload *upload, const struct error *why)
 {
     struct outcome outcome = {.kind = OUTCOME_FAILED, .error = *why};
     end(upload, &outcome);
+}
+
+/* Past the point of no return it goes on without its user, until its outcome is known and recorded. False when memory for
+ * what its user has of it is short. */
+static bool go_on_alone(struct upload *upload)
+{
+    struct span key = span_of(upload->key), request_id = span_of(upload->request_id);
+    size_t size = key.length + 1 + request_id.length + 1;
+    upload->own = account_alloc(ACCOUNT_UPLOAD, size);
+    if (upload->own == NULL)
+        return false;
+    char *at = upload->own;
+    upload->own_size = size;
+    upload->key = span_keep(&at, key).at;
+    upload->request_id = span_keep(&at, request_id).at;
+    upload->user = NULL;
+    upload->handle.owner = NULL;
+    return true;
 }
 
 void upload_abort(struct upload **upload_pointer, const struct error *why)
@@ -106,8 +131,10 @@ void upload_abort(struct upload **upload_pointer, const struct error *why)
         return;
     *upload_pointer = NULL;
     bool is_publishing = upload->pipe.state == PIPE_PUBLISHING;
+    if (is_publishing && go_on_alone(upload))
+        return;
     pipe_abort(&upload->pipe, why);
-    log_end_of(upload, is_publishing ? "upload_stored" : "upload_aborted", why);
+    log_end_of(upload, is_publishing ? "upload_untold" : "upload_aborted", why);
     free_upload(upload);
 }
 
@@ -232,8 +259,9 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
 
 size_t upload_floor(const struct intake *intake, const struct upload_terms *terms)
 {
-    return sizeof(struct upload) + sizeof(struct digests) + intake->store->ops->floor(intake->store, &terms->meta) +
-           hasher_cost(terms->kinds);
+    size_t own = terms->is_part ? 0 : strlen(terms->meta.key) + strlen(terms->request_id) + 2; /* go_on_alone */
+    return sizeof(struct upload) + sizeof(struct digests) + own +
+           intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
 }
 
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/crc32c.h"
 #include "core/account.h"
+#include "core/log.h"
 #include "core/sim/machine.h"
 #include "support/checked_flow.h"
 #include "support/pattern.h"
@@ -360,6 +363,73 @@ static void any_allocation_may_fail(void **state)
     }
 }
 
+/* ---- what is recorded ---- */
+
+static int log_file, standard_error;
+
+static void begin_log(void)
+{
+    log_file = memfd_create("log", MFD_CLOEXEC);
+    standard_error = dup(STDERR_FILENO);
+    dup2(log_file, STDERR_FILENO);
+    assert_true(log_open(LOG_INFO, LOG_FORMAT_JSON));
+}
+
+static void end_log(char *written, size_t size)
+{
+    log_close();
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    ssize_t length = pread(log_file, written, size - 1, 0);
+    close(log_file);
+    assert_true(length >= 0);
+    written[length] = '\0';
+}
+
+static unsigned records_of(const char *written, const char *event)
+{
+    unsigned count = 0;
+    char like[64];
+    snprintf(like, sizeof like, "\"event\":\"%s\"", event);
+    for (const char *at = written; (at = strstr(at, like)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* Also when its client leaves while it is published, which may fail. */
+static void what_is_recorded_is_what_became_of_it(void **state)
+{
+    static char written[64 * 1024];
+    unsigned left_and_stored = 0, left_and_failed = 0;
+    for_seeds(40)
+    {
+        bool goes_on = true;
+        for (uint64_t moment = 0; goes_on && moment < 60; moment++) {
+            begin(IN_SCRIPT, 1 << 20);
+            begin_log();
+            struct user *user = add_user(100);
+            run.may_fail = true;
+            goes_on = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
+            if (user->has_begun && seed % 2 == 0)
+                user->scripted.fails_in = 1 + machine_random(3);
+            bool was_publishing = user->scripted.state == SCRIPTED_PUBLISHING;
+            if (user->upload != NULL)
+                abort_upload(user);
+            assert_in_range(machine_run(MANY, machine_now_ms() + HOUR_MS), 0, MANY - 1);
+            end_log(written, sizeof written);
+            bool is_stored = user->scripted.state == SCRIPTED_PUBLISHED;
+            unsigned failed = records_of(written, "upload_failed") + records_of(written, "upload_aborted") +
+                              records_of(written, "upload_refused");
+            assert_int_equal(records_of(written, "upload_stored"), is_stored);
+            assert_int_equal(failed, user->has_begun && !is_stored);
+            left_and_stored += was_publishing && user->has_aborted && is_stored;
+            left_and_failed += was_publishing && user->has_aborted && !is_stored;
+            end();
+        }
+    }
+    assert_true(left_and_stored > 0 && left_and_failed > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +438,7 @@ int main(void)
         seeded_test(who_sleeps_or_leaves_holds_nobody_up),
         seeded_test(an_upload_may_be_aborted_at_any_moment),
         seeded_test(any_allocation_may_fail),
+        seeded_test(what_is_recorded_is_what_became_of_it),
     };
     return cmocka_run_group_tests_name("upload", tests, NULL, NULL);
 }
