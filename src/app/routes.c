@@ -135,6 +135,7 @@ struct table {
     const struct route *routes; /* to one without a path */
     const char *nothing;        /* what is said to who asks for anything else */
     const char *form_hint;      /* and to who brings a form to the wrong place */
+    const char *allow;          /* the methods of all paths together, for a target that is none */
 };
 
 static const struct route public_routes[] = {
@@ -154,12 +155,14 @@ static const struct route admin_routes[] = {
 
 static const struct table public_table = {
     .routes = public_routes,
+    .allow = "GET, HEAD, POST, PUT, DELETE, OPTIONS",
     .nothing = "There is nothing at this path; objects are beneath /files/.",
     .form_hint = " Forms go to POST /upload.",
 };
 
 static const struct table admin_table = {
     .routes = admin_routes,
+    .allow = "GET, HEAD, OPTIONS",
     .nothing = "There is nothing at this path; the admin address has /healthz, /readyz, /api/handles and /api/memory.",
     .form_hint = "",
 };
@@ -233,7 +236,11 @@ static void begin_on(const struct table *table, struct conn *conn, const struct 
         return;
     }
     if (span_equal(request->target.path, span_of("*"))) {
-        answer_options(conn, "GET, HEAD, POST, PUT, DELETE, OPTIONS");
+        answer_options(conn, table->allow);
+        return;
+    }
+    if (request->method == METHOD_CONNECT) { /* its target is no path */
+        answer_wrong_method(conn, request, table->allow, "");
         return;
     }
     for (const struct route *route = table->routes; route->path != NULL; route++) {

@@ -211,10 +211,10 @@ bool origin_is_same(struct span origin, struct span scheme, struct span authorit
     return span_equal_nocase(host, other_host) && port_number(port, scheme) == port_number(other_port, scheme);
 }
 
-bool query_find(struct span query, const char *name, struct span *value_out)
+bool query_next(struct span *rest, const char *name, struct span *value_out)
 {
     struct span parameter;
-    while (span_next(&query, '&', &parameter)) {
+    while (span_next(rest, '&', &parameter)) {
         struct span value = parameter;
         struct span found;
         span_next(&value, '=', &found);

@@ -24,5 +24,6 @@ bool authority_is_valid(struct span text);
  * same as none. `null` never is. */
 bool origin_is_same(struct span origin, struct span scheme, struct span authority);
 
-/* The first parameter of this name in `query`, still encoded; `value_out` is empty when there is no `=`. */
-bool query_find(struct span query, const char *name, struct span *value_out);
+/* The next parameter of this name in `rest`, still encoded; `rest` is moved behind it, and begins as the whole query.
+ * `value_out` is empty when there is no `=`. False when there is none any more. */
+bool query_next(struct span *rest, const char *name, struct span *value_out);

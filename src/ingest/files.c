@@ -179,7 +179,8 @@ static const struct exchange_ops removal_ops = {drop_room, drop_awaits, drop_bod
 static struct fetch *open_fetch(const struct request *request, const char *key, const struct conditions *conditions)
 {
     struct span range = {NULL, 0}, if_range = {NULL, 0};
-    request_find(request, "range", &range);
+    if (request_count(request, "range") == 1 && request_count(request, "if-range") <= 1)
+        request_find(request, "range", &range); /* several are no range, as a list of several is none */
     request_find(request, "if-range", &if_range);
     size_t size = sizeof(struct fetch) + strlen(key) + 1 + range.length + 1 + if_range.length + 1 +
                   conditions->if_match.length + conditions->if_none_match.length +

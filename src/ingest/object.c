@@ -16,14 +16,14 @@ void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]
 
 bool object_read_query(const struct request *request, unsigned *kinds_out, struct error *error)
 {
-    struct span names;
-    unsigned kinds = 0;
+    struct span rest = request->target.query, names;
     *kinds_out = DIGEST_CRC32C;
-    if (request->target.query.at == NULL || !query_find(request->target.query, "checksums", &names))
-        return true;
-    if (!digests_read_names(names, &kinds, error))
-        return false;
-    *kinds_out |= kinds;
+    while (query_next(&rest, "checksums", &names)) {
+        unsigned kinds = 0;
+        if (!digests_read_names(names, &kinds, error))
+            return false;
+        *kinds_out |= kinds;
+    }
     return true;
 }
 

@@ -30,8 +30,8 @@ static void drive_query(struct span query)
 {
     static const char *const names[] = {"checksums", "prefix", "after", "limit", ""};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        struct span value;
-        if (query_find(query, names[i], &value))
+        struct span value, rest = query;
+        while (query_next(&rest, names[i], &value))
             assert(lies_within(value, query) && memchr(value.at, '&', value.length) == NULL);
     }
 }

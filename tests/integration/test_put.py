@@ -232,6 +232,25 @@ def test_one_range_is_served(start_release, value, status, content, content_rang
     server.end(['r'])
 
 
+def test_several_ranges_are_none_however_they_are_sent(start_release):
+    server = start_release()
+    requests.put(f'{server.url}/files/r', data=b'0123456789', timeout=10)
+    for fields in (b'Range: bytes=1-2\r\nRange: bytes=3-4\r\n', b'Range: bytes=1-2\r\nrange: bytes=1-2\r\n',
+                   b'If-Range: "a"\r\nIf-Range: "b"\r\nRange: bytes=1-2\r\n'):
+        answer = only_answer(server.talk(b'GET /files/r HTTP/1.1\r\nHost: h\r\n' + fields + b'\r\n', shut=True))
+        assert (answer.status, answer.body) == (200, b'0123456789'), fields
+    server.end(['r'])
+
+
+def test_each_value_of_a_parameter_is_read(start):
+    server = start()
+    url = f'{server.url}/files/q'
+    assert_problem(requests.put(f'{url}?checksums=md5&checksums=bad', data=b'x', timeout=10), 400, 'invalid_parameter')
+    both = requests.put(f'{url}?checksums=md5&a=b&checksums=sha256', data=b'x', timeout=10)
+    assert both.status_code == 201 and set(both.json()['checksums']) == {'crc32c', 'md5', 'sha256'}
+    server.end(['q'])
+
+
 def test_an_empty_object_is_read(start):
     server = start()
     url = f'{server.url}/files/e'
@@ -312,7 +331,7 @@ def test_methods_and_paths(start):
         assert_problem(requests.get(server.url + path, timeout=10), 404, 'not_found')
     assert requests.get(f'{server.url}/readyz', timeout=10).status_code == requests.get(f'{server.url}/healthz', timeout=10).status_code == 200
     assert 'OPTIONS' in only_answer(server.talk(b'OPTIONS * HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n')).fields['allow']
-    assert_problem(only_answer(server.talk(b'CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n')), 404)
+    assert_problem(only_answer(server.talk(b'CONNECT h:80 HTTP/1.1\r\nHost: h:80\r\nConnection: close\r\n\r\n')), 405)
     admin = f'http://127.0.0.1:{server.admin}'
     assert requests.get(f'{admin}/healthz', timeout=10).status_code == requests.get(f'{admin}/readyz', timeout=10).status_code == 200
     assert requests.put(f'{admin}/files/x', data=b'x', timeout=10).status_code == 404

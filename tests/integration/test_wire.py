@@ -146,6 +146,17 @@ def test_what_is_refused_is_a_problem_document_and_ends_the_connection(start):
     server.end([])
 
 
+def test_connect_is_known_and_not_taken(start):
+    server = start()
+    hidden = b'GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n'  # framed by its length, and so no request
+    for body in (b'', b'Content-Length: %d\r\n' % len(hidden)):
+        request = b'CONNECT b.example:443 HTTP/1.1\r\nHost: h\r\n' + body + b'\r\n' + (hidden if body else b'')
+        answer = only_answer(server.talk(request, shut=True))
+        assert_problem(answer, 405, 'method_not_allowed')
+        assert 'PUT' in answer.fields['allow']
+    server.end([])
+
+
 def test_what_is_refused_is_refused_the_same_byte_by_byte(start):
     server = start('--linger-timeout', '300ms')
     for request, statuses in STATUSES:

@@ -280,9 +280,9 @@ static inline void script_rang(struct timer *timer)
 
 static inline uint64_t script_number(const struct request *request, const char *name, uint64_t otherwise)
 {
-    struct span value;
+    struct span value, rest = request->target.query;
     unsigned long long number = 1;
-    if (!query_find(request->target.query, name, &value))
+    if (!query_next(&rest, name, &value))
         return otherwise;
     if (value.length > 0 && !span_to_u64(value, &number))
         return otherwise;

@@ -182,12 +182,17 @@ static void the_first_parameter_of_a_name_is_found(void **state)
         {"%78=1", NULL},  {"=x", NULL},     {"a=x", NULL},        {"a;x=1", NULL}, {NULL, NULL},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct span value = span_of(NULL);
-        bool is_found = query_find(span_of(cases[i].query), "x", &value);
+        struct span value = span_of(NULL), rest = span_of(cases[i].query);
+        bool is_found = query_next(&rest, "x", &value);
         if (is_found != (cases[i].value != NULL) || !span_equal(value, span_of(cases[i].value)))
             fail_msg("%s", cases[i].query);
         assert_int_equal(value.at != NULL, is_found);
     }
+    struct span rest = span_of("x=1&a=2&x&x=3"), value;
+    assert_true(query_next(&rest, "x", &value) && span_equal(value, span_of("1")));
+    assert_true(query_next(&rest, "x", &value) && span_equal(value, span_of("")));
+    assert_true(query_next(&rest, "x", &value) && span_equal(value, span_of("3")));
+    assert_false(query_next(&rest, "x", &value));
 }
 
 int main(void)
