@@ -129,6 +129,9 @@ bool form_end_file(struct form *form, struct error *error);
 
 bool form_has_flows(const struct form *form); /* a file is not staged yet */
 
+/* The record of the log for the end of a file that is staged or published; `why` NULL: it went well. */
+void form_log_file(const struct form_file *file, const char *event, const struct error *why);
+
 /* What the uploads of all flows take; and what one file takes until the form is answered, but for its texts. */
 size_t form_flows_size(const struct ingest *ingest, unsigned shown);
 size_t form_file_size(const struct ingest *ingest, unsigned shown);

@@ -191,10 +191,10 @@ bool form_end_file(struct form *form, struct error *error)
 
 /* ---- the end ---- */
 
-static void log_aborted(const struct form_file *file, const struct error *why)
+void form_log_file(const struct form_file *file, const char *event, const struct error *why)
 {
     const struct form *form = file->form;
-    struct upload_end end = {.event = "upload_aborted",
+    struct upload_end end = {.event = event,
                              .request_id = form->request_id,
                              .key = file->key.key,
                              .bytes = file->size,
@@ -213,6 +213,6 @@ void form_abort_files(struct form *form, const struct error *why)
         struct sink *sink = file->sink;
         file->sink = NULL;
         sink->ops->abort(sink, why);
-        log_aborted(file, why);
+        form_log_file(file, "upload_aborted", why);
     }
 }

@@ -38,15 +38,8 @@ static void free_publication(struct form *form)
 
 static void log_files(const struct form *form, const struct error *why)
 {
-    for (const struct form_file *file = form->files; file != NULL; file = file->next) {
-        struct upload_end end = {.event = why == NULL ? "upload_stored" : "upload_failed",
-                                 .request_id = form->request_id,
-                                 .key = file->key.key,
-                                 .bytes = file->size,
-                                 .ms = loop_now_ms(form->ingest->intake.loop) - form->handle.born_ms,
-                                 .why = why};
-        upload_log(&end);
-    }
+    for (const struct form_file *file = form->files; file != NULL; file = file->next)
+        form_log_file(file, why == NULL ? "upload_stored" : "upload_failed", why);
 }
 
 static void end_stored(struct form *form)

@@ -21,16 +21,14 @@ def reset(client):
     client.close()
 
 
-@pytest.mark.parametrize('request_bytes', [KNOWN, CHUNKED, EXPECTING])
-@pytest.mark.parametrize('end', ['close', 'reset', 'half'])
-def test_clients_cut_at_every_byte_leave_nothing(start, request_bytes, end):
-    server = start('--linger-timeout', '200ms')
-    for cut in range(len(request_bytes)):
+def cut_at_every_byte(server, request, end):
+    """Clients that end after each byte but the last: who says that nothing more will come, but listens, hears a 400."""
+    for cut in range(len(request)):
         client = server.connect()
-        client.sendall(request_bytes[:cut])
+        client.sendall(request[:cut])
         if cut % 3 == 0:
             time.sleep(0.002)  # what was sent has been read by then
-        if end == 'half':  # says that nothing more will come, but listens
+        if end == 'half':
             client.shutdown(socket.SHUT_WR)
             received = read_all(client).removeprefix(b'HTTP/1.1 100 Continue\r\n\r\n')
             assert received == b'' if cut == 0 else only_answer(received).status == 400
@@ -39,6 +37,13 @@ def test_clients_cut_at_every_byte_leave_nothing(start, request_bytes, end):
             reset(client)
         else:
             client.close()
+
+
+@pytest.mark.parametrize('request_bytes', [KNOWN, CHUNKED, EXPECTING])
+@pytest.mark.parametrize('end', ['close', 'reset', 'half'])
+def test_clients_cut_at_every_byte_leave_nothing(start, request_bytes, end):
+    server = start('--linger-timeout', '200ms')
+    cut_at_every_byte(server, request_bytes, end)
     server.settle()
     assert not (server.store / 'cut').exists()
     server.end([])

@@ -17,7 +17,7 @@ import requests
 from content import content_of, crc32c
 from server import ROOT
 from test_clients import curl
-from test_cut import reset
+from test_cut import cut_at_every_byte, reset
 from wire import assert_problem, only_answer
 
 BOUNDARY = 'a-boundary'
@@ -321,24 +321,11 @@ def test_mp_03_a_long_epilogue_or_preamble_costs_nothing(start_release):
 
 @pytest.mark.parametrize('end', ['close', 'reset', 'half'])
 def test_forms_cut_at_every_byte_leave_nothing(start, end):
-    import socket
     server = start('--linger-timeout', '200ms')
     body = form(part('t', b'v'), part('a', b'x' * 20, 'f'), part('b', b'', 'g'))
     request = (f'POST /upload HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n'
                f'Content-Length: {len(body)}\r\n\r\n').encode() + body
-    for cut in range(len(request)):
-        client = server.connect()
-        client.sendall(request[:cut])
-        if cut % 3 == 0:
-            time.sleep(0.002)
-        if end == 'half':
-            client.shutdown(socket.SHUT_WR)
-            client.recv(1000)
-            client.close()
-        elif end == 'reset':
-            reset(client)
-        else:
-            client.close()
+    cut_at_every_byte(server, request, end)
     server.settle()
     assert os.listdir(server.store) == ['.penstock']
     server.end([])
