@@ -633,9 +633,49 @@ static void an_answer_that_can_not_be_kept_is_a_reset(void **state)
     }
 }
 
+/* A small one needs no memory while it is sent: without memory to keep it, it is sent as far as it goes and its rest is kept. */
+static void a_small_answer_outlives_a_failed_allocation(void **state)
+{
+    static const struct {
+        const char *sent, *told;
+    } cases[] = {
+        {GET("x?size=130900") "GET /\x01", "200 (130900); 400 close malformed_request; closed"},
+        {GET("x?size=130900") PUT("a", CHUNKED, "1\r\nz\n"), "200 (130900); 400 close malformed_request; closed"},
+    };
+    unsigned whole = 0;
+    for_seeds(SEEDS(9))
+    {
+        for (size_t i = 0; i < COUNT(cases); i++) {
+            bool has_failed = true;
+            for (uint64_t nth = 1; has_failed; nth++) {
+                struct site site;
+                site_open(&site, seed, &networks[seed % COUNT(networks)]);
+                struct client *client = connect_to(&site);
+                client_stop_reading(client, true); /* until what is sent does not fit */
+                send_text(client, cases[i].sent);
+                account_fail_at(nth);
+                run_for(1000);
+                has_failed = account_fail_at(0) >= nth;
+                client_stop_reading(client, false);
+                run_for(1000);
+                struct told told;
+                told_read(&told, client, 0);
+                whole += has_failed && strcmp(told.text, cases[i].told) == 0;
+                if (!has_failed && seed % COUNT(networks) == 0)
+                    assert_told(client, cases[i].told);
+                else
+                    assert_out_of_memory(client, cases[i].told);
+                site_close(&site);
+            }
+        }
+    }
+    assert_true(whole > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        seeded_test(a_small_answer_outlives_a_failed_allocation),
         seeded_test(whoever_still_sends_reads_the_whole_answer),
         seeded_test(a_rest_that_is_here_does_not_end_the_connection),
         seeded_test(what_is_dropped_is_bounded_in_size),
