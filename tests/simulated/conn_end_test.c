@@ -1,60 +1,7 @@
-/* How connections end: early answers, time-outs, clients that go away, draining, and memory that fails. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* How connections end: early answers, time-outs, clients that go away, draining. */
+#include "support/conn_site.h"
 
-#include <cmocka.h>
-
-#define MUST assert_true
-#include "support/seeds.h"
-#include "support/wire_reader.h"
-
-#define COUNT(table) (sizeof table / sizeof table[0])
-#define A "Host: a\r\n" /* the field that every request has */
-#define GET(target) "GET /" target " HTTP/1.1\r\n" A "\r\n"
-#define PUT(target, fields, body) "PUT /" target " HTTP/1.1\r\n" A fields "\r\n" body
-#define LENGTH(n) "Content-Length: " #n "\r\n"
-#define CHUNKED "Transfer-Encoding: chunked\r\n"
-#define EXPECT "Expect: 100-continue\r\n"
-
-enum { MANY = 1000000, A_WHILE = 400, LATE = 250 /* a timer that is started once more is late twice */ };
-
-static const struct machine_habits networks[] = {
-    {0},
-    {.short_read = 400, .not_ready = 300},
-    {.short_read = 300, .short_write = 300, .not_ready = 300},
-};
-
-static void open_site(struct site *site)
-{
-    site_open(site, seed, &networks[seed % COUNT(networks)]);
-}
-
-static void run_for(uint64_t milliseconds)
-{
-    machine_run(MANY, machine_now_ms() + milliseconds);
-}
-
-static struct client *connect_to(struct site *site)
-{
-    struct client *client = client_connect(site->address);
-    assert_non_null(client);
-    return client;
-}
-
-static void send_text(struct client *client, const char *text)
-{
-    client_send(client, text, strlen(text));
-}
-
-static void assert_told(struct client *client, const char *expected)
-{
-    struct told told;
-    told_read(&told, client, 0);
-    if (strcmp(told.text, expected) != 0)
-        fail_msg("told %s\n  and not %s", told.text, expected);
-}
+enum { LATE = 250 /* a timer that is started once more is late twice */ };
 
 /* ---- answers before the end of a request ---- */
 
@@ -534,148 +481,9 @@ static void closing_ends_all_at_any_time(void **state)
     }
 }
 
-/* ---- memory that fails ---- */
-
-/* Answers are prefixes of what they would be, or say that memory was short; then it ends. */
-static void assert_out_of_memory(struct client *client, const char *whole)
-{
-    struct told told;
-    told_read(&told, client, 0);
-    const char *at = told.text;
-    size_t same = 0;
-    while (at[same] != '\0' && at[same] == whole[same])
-        same++;
-    while (same > 0 && at[same - 1] != ' ')
-        same--;
-    at += same;
-    static const char *const ends[] = {
-        "500 close out_of_memory; closed", "closed", "reset", "cut; reset", "cut; closed", "open"};
-    for (size_t i = 0; i < COUNT(ends); i++)
-        if (strcmp(at, ends[i]) == 0)
-            return;
-    fail_msg("told %s", told.text);
-}
-
-static void every_allocation_may_fail(void **state)
-{
-    static const struct {
-        const char *sent, *told;
-    } cases[] = {
-        {GET("a") PUT("b?room=2&pause=1", LENGTH(5), "hello") GET("c"), "200 'a '; 200 'b hello'; 200 'c '; open"},
-        {PUT("a?room=2", CHUNKED, "5\r\nhello\r\n0\r\nT: u\r\n\r\n") GET("b?size=300000") GET("c"),
-         "200 'a hello T=u'; 200 (300000); 200 'c '; open"},
-        {GET("a?object=1000") PUT("b?own&room=3", LENGTH(5), "hello") GET("c"),
-         "200 (1000); 200 'b hello'; 200 'c '; open"},
-        {GET("a?size=300000") "GET /\x01", "200 (300000); 400 close malformed_request; closed"},
-    };
-    unsigned failed = 0;
-    for_seeds(SEEDS(12))
-    {
-        for (size_t i = 0; i < COUNT(cases); i++) {
-            bool has_failed = true;
-            for (uint64_t nth = 1; has_failed; nth++) {
-                struct site site;
-                site_open(&site, seed, &networks[seed % COUNT(networks)]);
-                int64_t size = seed / 3 % 2 == 0 ? 0 : (int64_t)budget_size(site.heads);
-                budget_charge(site.heads, size);
-                struct client *client = connect_to(&site);
-                send_text(client, cases[i].sent);
-                account_fail_at(nth);
-                run_for(1200);
-                has_failed = account_fail_at(0) >= nth;
-                failed += has_failed;
-                if (has_failed)
-                    assert_out_of_memory(client, cases[i].told);
-                else if (seed % COUNT(networks) == 0) /* the others may need longer, or see other ends of a body */
-                    assert_told(client, cases[i].told);
-                budget_charge(site.heads, -size);
-                site_close(&site);
-            }
-        }
-    }
-    assert_true(failed > SEEDS(12) * 20);
-}
-
-/* A large answer of which the kernel takes a part, and no memory for the rest: the connection ends, but not before whoever
- * has answered has returned (script_look_at). From each place from which an answer may be given. Small ones are kept whole
- * before they are sent. */
-static void an_answer_that_can_not_be_kept_is_a_reset(void **state)
-{
-    static const char *const places[] = {
-        PUT("a?begin&size=300000", LENGTH(5), "hello"),
-        PUT("a?after=2&size=300000", LENGTH(5), "hello"),
-        PUT("a?after=2&size=300000&room=2&pause=1", CHUNKED, "5\r\nhello\r\n0\r\n\r\n"),
-        PUT("a?size=300000", LENGTH(5), "hello"),
-        PUT("a?size=300000&later=0", LENGTH(5), "hello"),
-        PUT("a?size=300000&later=5", CHUNKED, "5\r\nhello\r\n0\r\n\r\n") GET("b"),
-        GET("a?begin&size=300000") "\x01",
-        GET("x?size=130900") GET("a?object=1000"), /* the head of an object */
-    };
-    for_seeds(SEEDS(9))
-    {
-        for (size_t i = 0; i < COUNT(places); i++) {
-            unsigned resets = 0;
-            bool has_failed = true;
-            for (uint64_t nth = 1; has_failed; nth++) {
-                struct site site;
-                site_open(&site, seed, &networks[seed % COUNT(networks)]);
-                struct client *client = connect_to(&site);
-                client_stop_reading(client, true);
-                send_text(client, places[i]);
-                account_fail_at(nth);
-                run_for(1000);
-                has_failed = account_fail_at(0) >= nth;
-                resets += has_failed && site.closed == 1 && client_was_reset(client);
-                site_close(&site);
-            }
-            assert_true(resets > 0);
-        }
-    }
-}
-
-/* A small one needs no memory while it is sent: without memory to keep it, it is sent as far as it goes and its rest is kept. */
-static void a_small_answer_outlives_a_failed_allocation(void **state)
-{
-    static const struct {
-        const char *sent, *told;
-    } cases[] = {
-        {GET("x?size=130900") "GET /\x01", "200 (130900); 400 close malformed_request; closed"},
-        {GET("x?size=130900") PUT("a", CHUNKED, "1\r\nz\n"), "200 (130900); 400 close malformed_request; closed"},
-    };
-    unsigned whole = 0;
-    for_seeds(SEEDS(9))
-    {
-        for (size_t i = 0; i < COUNT(cases); i++) {
-            bool has_failed = true;
-            for (uint64_t nth = 1; has_failed; nth++) {
-                struct site site;
-                site_open(&site, seed, &networks[seed % COUNT(networks)]);
-                struct client *client = connect_to(&site);
-                client_stop_reading(client, true); /* until what is sent does not fit */
-                send_text(client, cases[i].sent);
-                account_fail_at(nth);
-                run_for(1000);
-                has_failed = account_fail_at(0) >= nth;
-                client_stop_reading(client, false);
-                run_for(1000);
-                struct told told;
-                told_read(&told, client, 0);
-                whole += has_failed && strcmp(told.text, cases[i].told) == 0;
-                if (!has_failed && seed % COUNT(networks) == 0)
-                    assert_told(client, cases[i].told);
-                else
-                    assert_out_of_memory(client, cases[i].told);
-                site_close(&site);
-            }
-        }
-    }
-    assert_true(whole > 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        seeded_test(a_small_answer_outlives_a_failed_allocation),
         seeded_test(whoever_still_sends_reads_the_whole_answer),
         seeded_test(a_rest_that_is_here_does_not_end_the_connection),
         seeded_test(what_is_dropped_is_bounded_in_size),
@@ -694,8 +502,6 @@ int main(void)
         seeded_test(the_answer_says_close_when_draining_began_after_its_request),
         seeded_test(closing_ends_what_was_answered_in_the_same_moment),
         seeded_test(closing_ends_all_at_any_time),
-        seeded_test(every_allocation_may_fail),
-        seeded_test(an_answer_that_can_not_be_kept_is_a_reset),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
