@@ -59,8 +59,15 @@ int file_open_read(int folder, const char *path);
 /* Gives a file, named or not, a (further) name; -EEXIST. */
 int file_link(int file, int folder, const char *name);
 
-/* Renames within a filesystem; `replaces` false: -EEXIST when `to` is there. A folder is never replaced (-EISDIR). */
-int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces);
+/* What becomes of a file that has the new name already. */
+enum file_rename {
+    RENAME_ONLY_NEW, /* it stays: -EEXIST */
+    RENAME_REPLACES, /* it loses the name; a folder does not (-EISDIR) */
+    RENAME_SWAPS     /* it gets the old name, whatever it is; -ENOENT when nothing is there */
+};
+
+/* Renames within a filesystem. -EINVAL: it can do no more than replace. */
+int file_rename(int from_folder, const char *from, int to_folder, const char *to, enum file_rename how);
 int file_remove(int folder, const char *name); /* -EISDIR for a folder */
 
 /* All of the bytes, or an error. -ENOSPC, -EDQUOT, -EIO, ... */

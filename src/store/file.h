@@ -92,7 +92,8 @@ struct file_object {
     uint64_t inode;    /* where it has */
     uint64_t replaced; /* inode of what had its name before and has no other; 0: there was nothing */
     bool has_replaced;
-    int unsynced; /* why its new name could not be synced, and has to go again; 0: it was, or has none */
+    bool has_swapped; /* what it replaced has its staged name, until the object is synced */
+    int unsynced;     /* why its new name could not be synced, and has to go again; 0: it was, or has none */
 };
 
 enum publish_result { PUBLISH_DONE, PUBLISH_FAILED, PUBLISH_NEEDS_TURN };

@@ -195,7 +195,7 @@ static int keep_in_meta(struct file_object *object, char *record, size_t used, s
     result = write_meta(store, file, record, used);
     file_close(&file);
     if (result == 0)
-        result = file_rename(store->staging, staged, store->meta, name, true);
+        result = file_rename(store->staging, staged, store->meta, name, RENAME_REPLACES);
     if (result < 0) {
         file_remove(store->staging, staged);
         return result;

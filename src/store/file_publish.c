@@ -165,7 +165,7 @@ static int link_new(struct file_object *object, int folder, const char *name)
     struct file_store *store = object->store;
     if (object->staged[0] == '\0')
         return file_link(object->file, folder, name);
-    int result = file_rename(store->staging, object->staged, folder, name, false);
+    int result = file_rename(store->staging, object->staged, folder, name, RENAME_ONLY_NEW);
     if (result == -EINVAL) { /* the filesystem can't rename without replacing, but perhaps it can link */
         result = file_link(object->file, folder, name);
         if (result == 0)
@@ -186,6 +186,35 @@ static int link_only_new(struct file_object *object, int folder, const char *nam
     if (removed == 0 || removed == -ENOENT)
         return link_new(object, folder, name);
     return removed == -ENOTEMPTY || removed == -EBUSY ? removed : result;
+}
+
+/* Exchanges the object with what lies under the name, which must not be a folder. -EINVAL: the filesystem can't. */
+static int swap(struct file_object *object, int folder, const char *name)
+{
+    struct file_store *store = object->store;
+    struct file_status other;
+    int result = file_rename(store->staging, object->staged, folder, name, RENAME_SWAPS);
+    if (result < 0)
+        return result;
+    result = file_status_of(store->staging, object->staged, &other);
+    if (result == 0 && !other.is_folder)
+        return 0;
+    file_rename(store->staging, object->staged, folder, name, RENAME_SWAPS); /* another process made one just now */
+    return result < 0 ? result : -EISDIR;
+}
+
+/* In durable mode what was there keeps a name until the new one is synced: when it can't be, both change back. */
+static int take_place(struct file_object *object, int folder, const char *name)
+{
+    struct file_store *store = object->store;
+    int result = store->terms.is_durable ? swap(object, folder, name) : -EINVAL;
+    object->has_swapped = result == 0;
+    if (result != -EINVAL)
+        return result;
+    result = file_rename(store->staging, object->staged, folder, name, RENAME_REPLACES);
+    if (result == 0)
+        object->staged[0] = '\0';
+    return result;
 }
 
 /* In the place of what has the name now; with the turn of the key. */
@@ -211,19 +240,30 @@ static int replace(struct file_object *object, int folder, const char *name)
     if (result == 0 && before.links <= 1)
         result = file_object_note(store, object->key, &before);
     if (result == 0)
-        result = file_rename(store->staging, object->staged, folder, name, true);
+        result = take_place(object, folder, name);
     if (result < 0) {
         file_object_forget_note(store, before.inode);
         return result;
     }
-    object->staged[0] = '\0';
     object->has_replaced = true;
     object->replaced = before.links <= 1 ? before.inode : 0;
     return 0;
 }
 
+/* False: it keeps the name, with its record. */
+static bool change_back(struct file_object *object, int folder, const char *name)
+{
+    if (!object->has_swapped || swap(object, folder, name) < 0)
+        return false;
+    if (object->replaced != 0)
+        file_object_forget_note(object->store, object->replaced);
+    object->has_replaced = object->has_swapped = false;
+    folder_sync(folder);
+    return true;
+}
+
 /* It is visible from now on. What was replaced loses its record only when the power can't bring it back. */
-static int settle(struct file_object *object, int folder)
+static int settle(struct file_object *object, int folder, const char *name)
 {
     struct file_store *store = object->store;
     int result = store->terms.is_durable ? folder_sync(folder) : 0;
@@ -231,12 +271,16 @@ static int settle(struct file_object *object, int folder)
         object->unsynced = result; /* its record goes with its name */
         return result;
     }
+    if (result < 0 && change_back(object, folder, name))
+        return result;
     bool has_meta = object->has_meta;
     object->has_meta = false;
     if (result < 0)
         return result;
     if (has_meta)
         file_object_forget_note(store, object->inode);
+    if (object->has_swapped && file_remove(store->staging, object->staged) == 0)
+        object->staged[0] = '\0';
     if (object->replaced != 0)
         file_object_forget(store, object->replaced);
     return 0;
@@ -251,7 +295,7 @@ static int publish_once(struct file_object *object,
         return folder;
     int result = name_it(object, folder, name);
     if (result == 0)
-        result = settle(object, folder);
+        result = settle(object, folder, name);
     file_close_parent(object->store, &folder);
     return result;
 }

@@ -149,12 +149,12 @@ static void a_rename_replaces_files_only_and_only_when_asked(void **state)
         make_file(data, "old", "old");
         make_file(data, "new", "new");
         assert_int_equal(folder_make(data, "folder"), 0);
-        assert_int_equal(file_rename(data, "missing", data, "x", true), -ENOENT);
-        assert_int_equal(file_rename(data, "new", data, "old", false), -EEXIST);
-        assert_int_equal(file_rename(data, "new", data, "folder", true), -EISDIR);
-        assert_int_equal(file_rename(data, "folder", data, "old", true), -ENOTDIR);
+        assert_int_equal(file_rename(data, "missing", data, "x", RENAME_REPLACES), -ENOENT);
+        assert_int_equal(file_rename(data, "new", data, "old", RENAME_ONLY_NEW), -EEXIST);
+        assert_int_equal(file_rename(data, "new", data, "folder", RENAME_REPLACES), -EISDIR);
+        assert_int_equal(file_rename(data, "folder", data, "old", RENAME_REPLACES), -ENOTDIR);
         int kept = file_open_read(data, "old");
-        assert_int_equal(file_rename(data, "new", data, "old", true), 0);
+        assert_int_equal(file_rename(data, "new", data, "old", RENAME_REPLACES), 0);
         assert_true(has_text("/data/old", "new"));
         assert_false(machine_file_exists("/data/new"));
         uint8_t bytes[8];
@@ -173,7 +173,7 @@ static void renaming_one_name_of_a_file_to_another_does_nothing(void **state)
         begin(NULL);
         int file = file_create_named(data, "a");
         assert_int_equal(file_link(file, data, "b"), 0);
-        assert_int_equal(file_rename(data, "a", data, "b", true), 0);
+        assert_int_equal(file_rename(data, "a", data, "b", RENAME_REPLACES), 0);
         assert_true(machine_file_exists("/data/a"));
         assert_true(machine_file_exists("/data/b"));
         file_close(&file);
@@ -206,11 +206,11 @@ static void no_name_leads_to_another_filesystem(void **state)
         make_file(data, "a", "");
         int other = folder_open_beneath(data, "other"), file = file_create_unnamed(data);
         assert_int_equal(file_link(file, other, "b"), -EXDEV);
-        assert_int_equal(file_rename(data, "a", other, "b", true), -EXDEV);
+        assert_int_equal(file_rename(data, "a", other, "b", RENAME_REPLACES), -EXDEV);
         assert_int_equal(folder_make(other, "inner"), 0);
         int inner = folder_open_beneath(other, "inner");
         make_file(other, "b", "");
-        assert_int_equal(file_rename(other, "b", inner, "b", true), 0);
+        assert_int_equal(file_rename(other, "b", inner, "b", RENAME_REPLACES), 0);
         assert_int_equal(file_remove(inner, "b"), 0);
         assert_int_equal(folder_remove(other, "inner"), 0);
         assert_int_equal(folder_remove(data, "other"), -EBUSY);
@@ -474,7 +474,7 @@ static void a_rename_has_happened_or_not_and_never_by_half(void **state)
         machine_put_file("/data/staging/new", "new", 3);
         machine_put_file("/data/key", "old", 3);
         int staging = folder_open_beneath(data, "staging");
-        assert_int_equal(file_rename(staging, "new", data, "key", true), 0);
+        assert_int_equal(file_rename(staging, "new", data, "key", RENAME_REPLACES), 0);
         bool is_synced = seed % 3 == 0;
         if (is_synced)
             assert_int_equal(folder_sync(seed % 2 == 0 ? data : staging), 0);
@@ -482,6 +482,32 @@ static void a_rename_has_happened_or_not_and_never_by_half(void **state)
         bool is_new = has_text("/data/key", "new");
         assert_true(is_new || has_text("/data/key", "old"));
         assert_int_equal(machine_file_exists("/data/staging/new"), !is_new);
+        assert_true(is_new || !is_synced);
+        happened += is_new && !is_synced;
+        end();
+    }
+    assert_in_range(happened, 50, 150);
+}
+
+static void names_are_exchanged_or_not_and_never_by_half(void **state)
+{
+    unsigned happened = 0;
+    for_seeds(300)
+    {
+        begin(NULL);
+        machine_put_file("/data/staging/new", "new", 3);
+        machine_put_file("/data/key", "old", 3);
+        int staging = folder_open_beneath(data, "staging");
+        assert_int_equal(file_rename(staging, "new", data, "missing", RENAME_SWAPS), -ENOENT);
+        assert_int_equal(file_rename(staging, "new", data, "key", RENAME_SWAPS), 0);
+        assert_true(has_text("/data/key", "new") && has_text("/data/staging/new", "old"));
+        bool is_synced = seed % 3 == 0;
+        if (is_synced)
+            assert_int_equal(folder_sync(seed % 2 == 0 ? data : staging), 0);
+        crash();
+        bool is_new = has_text("/data/key", "new");
+        assert_true(has_text("/data/key", is_new ? "new" : "old"));
+        assert_true(has_text("/data/staging/new", is_new ? "old" : "new"));
         assert_true(is_new || !is_synced);
         happened += is_new && !is_synced;
         end();
@@ -497,7 +523,7 @@ static void a_rename_that_is_durable_leaves_nothing_behind_in_the_other_folder(v
         machine_put_file("/data/staging/other", "x", 1);
         int staging = folder_open_beneath(data, "staging");
         make_file(staging, "new", "new"); /* never synced there */
-        assert_int_equal(file_rename(staging, "new", data, "key", true), 0);
+        assert_int_equal(file_rename(staging, "new", data, "key", RENAME_REPLACES), 0);
         assert_int_equal(folder_sync(data), 0);
         crash();
         assert_true(machine_file_exists("/data/key"));
@@ -513,7 +539,7 @@ static void syncing_a_folder_includes_all_that_came_before_in_it(void **state)
         begin(NULL);
         make_file(data, "gone", "x");
         make_file(data, "kept", "x");
-        assert_int_equal(file_rename(data, "kept", data, "renamed", false), 0);
+        assert_int_equal(file_rename(data, "kept", data, "renamed", RENAME_ONLY_NEW), 0);
         assert_int_equal(file_remove(data, "gone"), 0);
         assert_int_equal(folder_make(data, "f"), 0);
         assert_int_equal(folder_remove(data, "f"), 0);
@@ -608,6 +634,7 @@ int main(void)
         seeded_test(what_was_not_synced_is_lost_or_not_piece_by_piece),
         seeded_test(a_folder_that_is_lost_takes_what_is_durable_in_it_along),
         seeded_test(a_rename_has_happened_or_not_and_never_by_half),
+        seeded_test(names_are_exchanged_or_not_and_never_by_half),
         seeded_test(a_rename_that_is_durable_leaves_nothing_behind_in_the_other_folder),
         seeded_test(syncing_a_folder_includes_all_that_came_before_in_it),
         seeded_test(a_removal_may_come_undone),

@@ -12,13 +12,15 @@
 
 enum deed { DEED_PUT, DEED_REPLACE, DEED_REMOVE, DEED_LOOK, DEED_PROBE, DEEDS };
 
-/* Told of an error or not, what is there is the old object or the new one, whole and with its record, or (removed)
- * none; of one that is new and failed, nothing; and when the disk works again, so does the store. */
+/* What is there is whole and has its record. An upload that failed left what was there before; a removal that failed may
+ * have removed. When the disk works again, so does the store. */
 static void after_a_fault(enum deed deed, const struct put *old, const struct put *new, enum error_code code)
 {
     bool was_there = deed != DEED_PUT;
     if (deed == DEED_PUT && code != ERROR_NONE)
         assert_false(stand_has("a/key"));
+    if (deed == DEED_REPLACE && code != ERROR_NONE && !stand_disk(seed)->has_no_swaps)
+        assert_true(put_is_there(old));
     if (was_there && put_is_there(old))
         put_check_record(old);
     else if (stand_has("a/key")) {

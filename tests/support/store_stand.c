@@ -20,7 +20,7 @@ static const struct machine_habits disks[STAND_DISKS] = {
     {.not_ready = 200, .held_job = 50},
     {.not_ready = 200, .held_job = 50, .has_no_attributes = true},
     {.not_ready = 200, .held_job = 50, .has_no_unnamed_files = true},
-    {.not_ready = 200, .held_job = 50, .has_no_attributes = true, .has_no_unnamed_files = true},
+    {.not_ready = 200, .held_job = 50, .has_no_attributes = true, .has_no_unnamed_files = true, .has_no_swaps = true},
     {.not_ready = 200, .held_job = 50, .writes_need_threads = true, .slow_job = 500, .slow_job_ms = 100},
     {.not_ready = 200,
      .held_job = 50,

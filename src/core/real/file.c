@@ -47,10 +47,12 @@ int file_link(int file, int folder, const char *name)
     return 0;
 }
 
-int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces)
+int file_rename(int from_folder, const char *from, int to_folder, const char *to, enum file_rename how)
 {
     assert(file_is_name(from) && file_is_name(to));
-    return result_of(renameat2(from_folder, from, to_folder, to, replaces ? 0 : RENAME_NOREPLACE));
+    static const unsigned flags[] = {
+        [RENAME_ONLY_NEW] = RENAME_NOREPLACE, [RENAME_REPLACES] = 0, [RENAME_SWAPS] = RENAME_EXCHANGE};
+    return result_of(renameat2(from_folder, from, to_folder, to, flags[how]));
 }
 
 int file_remove(int folder, const char *name)

@@ -103,13 +103,17 @@ static bool is_beneath(const struct inode *folder, const struct inode *inode)
 }
 
 /* What is in the way of a rename that has found both its places. */
-static int judge_rename(const struct place *from, const struct place *to, bool replaces)
+static int judge_rename(const struct place *from, const struct place *to, enum file_rename how)
 {
     if (from->folder->mount != to->folder->mount)
         return -EXDEV;
     if (from->inode == NULL || to->folder->links == 0)
         return -ENOENT;
-    if (to->inode != NULL && !replaces)
+    if (how == RENAME_SWAPS && machine_habits()->has_no_swaps)
+        return -EINVAL;
+    if (how == RENAME_SWAPS)
+        return to->inode == NULL ? -ENOENT : 0;
+    if (to->inode != NULL && how == RENAME_ONLY_NEW)
         return -EEXIST;
     if (to->inode != NULL && to->inode->is_folder)
         return -EISDIR;
@@ -122,7 +126,7 @@ static int judge_rename(const struct place *from, const struct place *to, bool r
     return to->is_slashed && !from->inode->is_folder ? -ENOTDIR : 0;
 }
 
-int file_rename(int from_folder, const char *from, int to_folder, const char *to, bool replaces)
+int file_rename(int from_folder, const char *from, int to_folder, const char *to, enum file_rename how)
 {
     assert(file_is_name(from) && file_is_name(to));
     struct inode *source, *target;
@@ -137,10 +141,10 @@ int file_rename(int from_folder, const char *from, int to_folder, const char *to
     if (result == 0)
         result = place_find(target, to, &new);
     if (result == 0)
-        result = judge_rename(&old, &new, replaces);
+        result = judge_rename(&old, &new, how);
     if (result < 0 || old.inode == new.inode)
         return result; /* two names of one file: rename(2) does nothing, and both stay */
-    struct change changes[2] = {change_of(&old, NULL), change_of(&new, old.inode)};
+    struct change changes[2] = {change_of(&old, how == RENAME_SWAPS ? new.inode : NULL), change_of(&new, old.inode)};
     journal_change(changes, 2);
     return 0;
 }

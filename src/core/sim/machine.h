@@ -23,6 +23,7 @@ struct machine_habits {
     unsigned round_trip_us; /* what socket_round_trip_us says */
     uint64_t disk_bytes;    /* of the disk in all; 0: no limit */
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
+    bool has_no_swaps;                            /* it can't exchange names */
     bool writes_need_threads;                     /* folder_system says so */
 };
 
