@@ -425,7 +425,7 @@ def test_keys_that_conflict_are_refused(start):
     server.end({'a': b'1'})
 
 
-def test_links_in_the_store_are_not_followed(start, tmp_path):
+def test_sv_07_links_in_the_store_are_not_followed(start, tmp_path):
     server = start()
     (tmp_path / 'secret').write_text('secret')
     (tmp_path / 'out').mkdir()

@@ -176,7 +176,7 @@ static void cut(const struct posted_form *form, size_t at)
     road_run();
 }
 
-static void a_form_that_is_cut_anywhere_leaves_nothing(void **state)
+static void sv_01_a_form_that_is_cut_anywhere_leaves_nothing(void **state)
 {
     for_seeds(SEEDS(2 * KINDS))
     {
@@ -204,7 +204,7 @@ static void a_form_that_is_cut_anywhere_leaves_nothing(void **state)
 }
 
 /* At any moment, the one of publishing too: a form is stored whole or not at all. */
-static void clients_that_reset_get_all_or_nothing(void **state)
+static void sv_01_clients_that_reset_get_all_or_nothing(void **state)
 {
     for_seeds(SEEDS(200))
     {
@@ -263,7 +263,7 @@ static bool post_without_memory(struct road *road, uint64_t nth)
     return has_failed;
 }
 
-static void an_allocation_that_fails_costs_one_form_at_most(void **state)
+static void mp_08_an_allocation_that_fails_costs_one_form_at_most(void **state)
 {
     for_seeds(SEEDS(2 * KINDS))
     {
@@ -299,7 +299,7 @@ static bool post_on_failing_disk(struct road *road, uint64_t nth, int failure)
     return has_failed;
 }
 
-static void a_call_on_files_that_fails_leaves_all_or_nothing(void **state)
+static void sv_01_a_call_on_files_that_fails_leaves_all_or_nothing(void **state)
 {
     static const int failures[] = {EIO, ENOSPC};
     for_seeds(SEEDS(2 * KINDS))
@@ -386,12 +386,12 @@ static void end_at_any_event(void (*ends)(void), bool is_durable)
     }
 }
 
-static void a_killed_process_leaves_all_or_nothing(void **state)
+static void sv_01_a_killed_process_leaves_all_or_nothing(void **state)
 {
     end_at_any_event(machine_kill, false);
 }
 
-static void a_loss_of_power_leaves_all_or_nothing_and_what_was_told(void **state)
+static void sv_01_a_loss_of_power_leaves_all_or_nothing_and_what_was_told(void **state)
 {
     end_at_any_event(machine_crash, true);
 }
@@ -402,12 +402,12 @@ int main(void)
         seeded_test(forms_are_stored_as_they_were_sent),
         seeded_test(forms_hold_no_more_than_their_tickets),
         seeded_test(forms_wait_in_line_for_memory),
-        seeded_test(a_form_that_is_cut_anywhere_leaves_nothing),
-        seeded_test(clients_that_reset_get_all_or_nothing),
-        seeded_test(an_allocation_that_fails_costs_one_form_at_most),
-        seeded_test(a_call_on_files_that_fails_leaves_all_or_nothing),
-        seeded_test(a_killed_process_leaves_all_or_nothing),
-        seeded_test(a_loss_of_power_leaves_all_or_nothing_and_what_was_told),
+        seeded_test(sv_01_a_form_that_is_cut_anywhere_leaves_nothing),
+        seeded_test(sv_01_clients_that_reset_get_all_or_nothing),
+        seeded_test(mp_08_an_allocation_that_fails_costs_one_form_at_most),
+        seeded_test(sv_01_a_call_on_files_that_fails_leaves_all_or_nothing),
+        seeded_test(sv_01_a_killed_process_leaves_all_or_nothing),
+        seeded_test(sv_01_a_loss_of_power_leaves_all_or_nothing_and_what_was_told),
     };
     return cmocka_run_group_tests_name("form", tests, NULL, NULL);
 }

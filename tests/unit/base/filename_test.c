@@ -15,7 +15,7 @@
 #define BYTES(literal) span_from(literal, sizeof literal - 1)
 #define COUNT(table) (sizeof table / sizeof table[0])
 
-static void names_are_made_safe(void **state)
+static void mp_09_names_are_made_safe(void **state)
 {
     (void)state;
     static const struct {
@@ -91,7 +91,7 @@ static void a_long_name_is_cut_between_characters(void **state)
     assert_null(strchr(out, '.'));
 }
 
-static void a_disposition_is_ascii(void **state)
+static void mp_11_a_disposition_is_ascii(void **state)
 {
     (void)state;
     static const struct {
@@ -135,10 +135,10 @@ static void a_disposition_fits_or_is_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_made_safe),
+        cmocka_unit_test(mp_09_names_are_made_safe),
         cmocka_unit_test(an_embedded_zero_is_left_out),
         cmocka_unit_test(a_long_name_is_cut_between_characters),
-        cmocka_unit_test(a_disposition_is_ascii),
+        cmocka_unit_test(mp_11_a_disposition_is_ascii),
         cmocka_unit_test(a_disposition_fits_or_is_empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
