@@ -131,6 +131,12 @@ REFUSED = [
 ]
 STATUSES = [(request, status if isinstance(status, tuple) else (status,)) for request, status in REFUSED]
 
+FORM_TYPE = b'Content-Type: multipart/form-data; boundary=B\r\n'
+POST = b'POST /upload HTTP/1.1\r\nHost: h\r\n' + FORM_TYPE
+FORM = b'--B\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n--B--\r\n'
+FORM_STATUSES = [(request.replace(b'PUT /files/w HTTP/1.1\r\n', b'POST /upload HTTP/1.1\r\n' + FORM_TYPE, 1), statuses)
+                 for request, statuses in STATUSES if request.startswith(PUT)]
+
 
 def check_refused(request, statuses, received):
     answer = only_answer(received)  # and nothing follows: what came behind was not read as a request
@@ -143,6 +149,40 @@ def test_what_is_refused_is_a_problem_document_and_ends_the_connection(start):
     server = start('--linger-timeout', '300ms')
     for request, statuses in STATUSES:
         check_refused(request, statuses, server.talk(request + NEXT, shut=True))
+    server.end([])
+
+
+def test_forms_are_framed_as_strictly_as_files(start):
+    """The same, to POST /upload. What would have come of the body is never told: HTTP refuses it, not the form."""
+    server = start('--linger-timeout', '300ms')
+    assert len(FORM_STATUSES) > 90
+    for request, statuses in FORM_STATUSES:
+        received = server.talk(request + NEXT, shut=True)
+        check_refused(request, statuses, received)
+        assert only_answer(received).json()['code'] not in ('malformed_multipart', 'incomplete_body', 'unsupported_media_type'), request[:300]
+    server.end([])
+
+
+FORMS = [
+    POST + b'Content-Length: %d\r\n\r\n' % len(FORM) + FORM,
+    POST + b'Content-Length: 000%d\r\nContent_Length: 5\r\n\r\n' % len(FORM) + FORM,
+    POST + b'Transfer-Encoding: chunked\r\n\r\n%x\r\n' % len(FORM) + FORM + b'\r\n' + END,
+    POST + b'Transfer-Encoding: chunked\r\n\r\n' + b''.join(b'1;a=b\r\n%c\r\n' % byte for byte in FORM) + END,
+    POST + b'Transfer-Encoding: chunked\r\n\r\n%x;%b\r\n' % (len(FORM), b'x' * 255) + FORM + b'\r\n0\r\n' + b'A: b\r\n' * 90 + b'\r\n',
+    POST + b'Content-Length: %d\r\n\r\n' % (len(FORM) + len(NEXT)) + FORM + NEXT,  # behind its end: a part of the body
+]
+
+
+@pytest.mark.parametrize('pause_every', [None, 1])
+def test_mp_33_what_follows_a_form_is_read_once(start, pause_every):
+    """A request within its body is dropped with the epilogue, and one behind its body is answered."""
+    server = start()
+    for request in FORMS:
+        conversation = request + b'GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n'
+        pieces = [conversation] if pause_every is None else [bytes([byte]) for byte in conversation]
+        posted, got = answers_in(server.talk(*pieces))
+        assert posted.status == 201 and posted.json() == {'files': [], 'fields': [{'name': 'a', 'value': 'b'}]}, request[:200]
+        assert got.status == 200
     server.end([])
 
 
@@ -351,6 +391,32 @@ def test_who_sends_on_and_on_after_an_early_error_is_cut(start):
 
 
 # ---- time-outs -------------------------------------------------------------------------------------------------------
+
+
+def test_slow_forms_are_told_and_slow_enough_ones_taken(start):
+    server = start('--head-timeout', '600ms', '--body-timeout', '600ms', '--linger-timeout', '300ms')
+    head = POST + b'Connection: close\r\nContent-Length: %d\r\n\r\n' % len(FORM)
+    chunked = POST + b'Transfer-Encoding: chunked\r\n\r\n'
+
+    def silent_in(request):
+        def check():
+            began = time.monotonic()
+            assert_problem(only_answer(server.talk(request)), 408, 'request_timeout')
+            assert 0.4 < time.monotonic() - began < 3
+        return check
+
+    def slow_in_the_head():  # a byte now and then does not make it longer
+        pieces = [head[at:at + 1] for at in range(len(head))]
+        assert_problem(only_answer(server.talk(*pieces[:20], pause=0.1)), 408, 'request_timeout')
+
+    def slow_in_the_body():
+        assert only_answer(server.talk(head, *[FORM[at:at + 20] for at in range(0, len(FORM), 20)], pause=0.3)).status == 201
+
+    checks = [slow_in_the_head, slow_in_the_body, silent_in(POST), silent_in(head), silent_in(head + FORM[:1]), silent_in(head + FORM[:20]),
+              silent_in(head + FORM[:-8]), silent_in(head + FORM[:-1]), silent_in(chunked), silent_in(chunked + b'5;x'),
+              silent_in(chunked + b'%x\r\n' % len(FORM) + FORM), silent_in(chunked + b'%x\r\n' % len(FORM) + FORM + b'\r\n0\r\nA: ')]
+    in_threads(len(checks), lambda number: checks[number]())
+    server.end([])
 
 
 def test_who_is_silent_is_told_or_closed(start):
