@@ -6,6 +6,7 @@ import signal
 import time
 
 import pytest
+import requests
 
 from server import QUIET, in_threads, read_all
 from test_cut import reset
@@ -179,6 +180,33 @@ def test_sv_01_nothing_is_left_however_an_upload_ends(start, store):
                 assert_nothing_is_left(server, before)
             except AssertionError as left:
                 raise AssertionError(f'{end.__name__}, {way.__name__}: {left}') from left
+    server.end([])
+
+
+def test_sv_01_who_leaves_when_all_is_sent_leaves_all_or_nothing(start, dice):
+    """Anywhere between its last byte and its answer, and so also while it is published."""
+    server = start('--linger-timeout', '200ms')
+    server.settle()
+    before = charged(server)
+    pauses = [dice.random() * 0.01 for _ in range(CLIENTS * 6 * len(WAYS))]
+
+    def repeat(number):
+        for turn in range(6):
+            for way in WAYS:
+                request, client = way(b'%d-%d-%b' % (number, turn, way.__name__.encode())), server.connect()
+                client.sendall(request.head + request.first + request.rest)
+                time.sleep(pauses.pop())
+                reset(client)
+    in_threads(CLIENTS, repeat)
+    server.settle()
+    forms = collections.Counter()
+    for key, path in server.objects().items():
+        name = key.rpartition('/')[2]
+        assert path.read_bytes() == (b'a' * 5000 if name == 'a' else b'x' * SIZE), key
+        forms[name == 'a'] += key[:2] != 'e/'
+        assert requests.delete(f'{server.url}/files/{key}', timeout=10).status_code == 204
+    assert forms[True] == forms[False]  # each form's two files, or neither
+    assert_nothing_is_left(server, before)
     server.end([])
 
 
