@@ -211,6 +211,11 @@ void json_null(struct json *json)
     put_value(json, span_of("null"));
 }
 
+void json_newline(struct json *json)
+{
+    put_character(json, '\n');
+}
+
 size_t json_end(struct json *json)
 {
     if (json->empty != NULL && json->used > 0) {

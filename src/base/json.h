@@ -44,6 +44,8 @@ void json_i64(struct json *json, int64_t value);
 void json_bool(struct json *json, bool value);
 void json_null(struct json *json);
 
+void json_newline(struct json *json); /* behind the whole of it, for people at a terminal */
+
 /* Hands what is left in the buffer to `empty`, if there is one. The number of bytes that are in the buffer
  * otherwise. */
 size_t json_end(struct json *json);

@@ -120,6 +120,12 @@ static void write_form(struct json *json, const struct form *form)
 
 /* ---- a large one ---- */
 
+static void write_large(struct json *json, const struct form *form)
+{
+    write_form(json, form);
+    json_newline(json);
+}
+
 /* One writing of the answer, from its beginning: what becomes of the bytes. */
 struct writing {
     struct json json;
@@ -157,7 +163,7 @@ static long reader_send(struct reader *reader, struct socket *socket, uint64_t o
     struct form *form = container_of(reader, struct form, reader);
     struct writing writing = {.socket = socket, .from = offset, .until = offset + length};
     json_begin(&writing.json, form->room, PIECE, send_piece);
-    write_form(&writing.json, form);
+    write_large(&writing.json, form);
     if (!writing.json.has_overflowed)
         json_end(&writing.json);
     return writing.from > offset ? (long)(writing.from - offset) : writing.result;
@@ -174,7 +180,7 @@ static void answer_large(struct form *form, struct answer *answer)
 {
     struct writing writing = {.at = 0};
     json_begin(&writing.json, form->room, PIECE, count);
-    write_form(&writing.json, form);
+    write_large(&writing.json, form);
     json_end(&writing.json);
     form->state = FORM_ANSWERED;
     form->reader.ops = &reader_ops;

@@ -207,6 +207,7 @@ def test_large_answers_are_told_whole(start):
         answer = (client or requests).post(f'{server.url}/upload', files=[('v', (None, value.encode())), ('w', (None, b'\xff' * 9))],
                                            timeout=30)
         assert fields_of(answer) == [('v', value), ('w', '\ufffd' * 9)]
+        assert answer.text.endswith('}\n')
     with server.connect() as slow:  # and to one who reads slowly, or not to the end
         body = form(part('v', value.encode()))
         slow.sendall(f'POST /upload HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n'
