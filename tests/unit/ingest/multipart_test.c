@@ -1,13 +1,6 @@
 /* Forms, good and bad, and what is told of them, however they are cut and however little of them is wanted at a
  * time. The numbers are those of docs/security.md. */
-#include "support/form_transcript.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "support/form_ways.h"
 
 #define COUNT(table) (sizeof table / sizeof table[0])
 #define IN(literal) literal, sizeof literal - 1
@@ -19,10 +12,6 @@
 #define NAMED(parameters) ONE(D(parameters))       /* and with these parameters */
 #define AFTER(line) IN(FIELD("a", "x") "--B" line) /* a part, and this behind the delimiter after it */
 #define REFUSED "refused malformed_multipart"
-
-enum { LONG = 2048, STEP = 499 }; /* longer inputs are not cut at every byte */
-
-static const struct multipart_limits limits = {.parts = 1000, .files = 100};
 
 struct sample {
     const char *bytes;
@@ -40,60 +29,13 @@ static struct boundary boundary_of(const char *text)
     return boundary;
 }
 
-/* ---- every way to cut ---- */
-
-struct way {
-    size_t first, size; /* the first piece, and all others */
-    size_t credit;
-    bool starves;
-};
-
-static void run(struct form_transcript *transcript, const char *text, const char *bytes, size_t length, struct way way)
-{
-    struct boundary boundary = boundary_of(text);
-    form_begin(transcript, &boundary, limits, bytes);
-    bool goes_on = true;
-    for (size_t piece = way.first; goes_on && transcript->position < length; piece = way.size) {
-        size_t left = length - transcript->position;
-        goes_on = form_feed(transcript, piece < left ? piece : left, way.credit, way.starves);
-        if (goes_on)
-            form_feed(transcript, 0, way.credit, way.starves);
-    }
-    form_end(transcript);
-}
-
-static void assert_same(const struct form_transcript *whole, const char *text, const char *bytes, size_t length,
-                        struct way way)
-{
-    struct form_transcript cut;
-    run(&cut, text, bytes, length, way);
-    if (!form_equal(whole, &cut))
-        fail_msg("%.300s\n  whole: %s (%s)\n  pieces of %zu then %zu, credit %zu%s: %s (%s)", bytes, whole->text,
-                 whole->detail, way.first, way.size, way.credit, way.starves ? ", starved" : "", cut.text, cut.detail);
-    form_free(&cut);
-}
-
-static void run_every_way(struct form_transcript *whole, const char *text, const char *bytes, size_t length)
-{
-    run(whole, text, bytes, length, (struct way){length, length, 0, false});
-    static const size_t sizes[] = {1, 2, 3, 7, 64, SIZE_MAX};
-    static const size_t credits[] = {0, 1, 2, 5};
-    for (size_t i = 0; i < COUNT(sizes); i++) {
-        for (size_t c = 0; c < COUNT(credits); c++)
-            assert_same(whole, text, bytes, length, (struct way){sizes[i], sizes[i], credits[c], (i + c) % 2 == 0});
-    }
-    for (size_t at = 1; at < length; at += length < LONG ? 1 : STEP) {
-        assert_same(whole, text, bytes, length, (struct way){at, length, 0, false});
-        assert_same(whole, text, bytes, length, (struct way){at, length, 3, true});
-    }
-}
-
 static void check_with(const char *text, const struct sample *samples, size_t count)
 {
     size_t wrong = 0;
+    struct boundary boundary = boundary_of(text);
     for (size_t i = 0; i < count; i++) {
         struct form_transcript whole;
-        run_every_way(&whole, text, samples[i].bytes, samples[i].length);
+        form_run_every_way(&whole, &boundary, samples[i].bytes, samples[i].length);
         if (strcmp(whole.text, samples[i].told) != 0) {
             wrong++;
             print_error("%.300s\n  told: %s (%s)\n  not:  %s\n", samples[i].bytes, whole.text, whole.detail,
@@ -112,8 +54,9 @@ static void check(const struct sample *samples, size_t count)
 /* A form that is made here: it is run every way, and what is told begins with `told`. */
 static void check_made(const char *bytes, size_t length, const char *told)
 {
+    struct boundary boundary = boundary_of("B");
     struct form_transcript whole;
-    run_every_way(&whole, "B", bytes, length);
+    form_run_every_way(&whole, &boundary, bytes, length);
     if (strncmp(whole.text, told, strlen(told)) != 0)
         fail_msg("%.200s\n  told: %.200s (%s)\n  not:  %s", bytes, whole.text, whole.detail, told);
     form_free(&whole);
@@ -188,8 +131,9 @@ static void what_clients_send_is_read(void **state)
             "--------------------------d74496d66958873e--\r\n"),
          "1 f file \"a\"b.bin\" type application/octet-stream '"}, /* the body holds a zero: compared up to it */
     };
+    struct boundary boundary = boundary_of("------------------------d74496d66958873e");
     struct form_transcript whole;
-    run_every_way(&whole, "------------------------d74496d66958873e", curl[0].bytes, curl[0].length);
+    form_run_every_way(&whole, &boundary, curl[0].bytes, curl[0].length);
     assert_memory_equal(whole.text + strlen(curl[0].told), "\x00\xFF'; whole", 10);
     assert_memory_equal(whole.text, curl[0].told, strlen(curl[0].told));
     form_free(&whole);
@@ -255,8 +199,9 @@ static void mp_05_a_long_boundary_is_found_wherever_it_is_cut(void **state)
         put(&made, "\r\n--");
         put(&made, seventy);
         put(&made, "--");
+        struct boundary boundary = boundary_of(seventy);
         struct form_transcript whole;
-        run_every_way(&whole, seventy, made.at, made.length);
+        form_run_every_way(&whole, &boundary, made.at, made.length);
         assert_int_equal(whole.refused, ERROR_NONE);
         assert_int_equal(whole.told, 74 + size);
         assert_string_equal(whole.text + whole.used - 5, "whole");
@@ -378,9 +323,9 @@ static void mp_02_the_parser_holds_the_same_whatever_the_form(void **state)
 {
     (void)state;
     struct made made = {NULL, 0};
-    put_times(&made, limits.parts, FIELD("a", ""));
+    put_times(&made, form_limits.parts, FIELD("a", ""));
     put(&made, LAST);
-    check_limited(limits, &made, ERROR_NONE);
+    check_limited(form_limits, &made, ERROR_NONE);
     free(made.at);
     assert_true(sizeof(struct multipart) <= 256); /* and MULTIPART_ROOM: nothing else is there to grow */
 }
@@ -408,9 +353,9 @@ static void mp_03_a_preamble_is_short_and_an_epilogue_is_dropped(void **state)
     struct made made = {NULL, 0};
     put(&made, LAST);
     put_times(&made, MULTIPART_EPILOGUE_MAX / 8, "\r\n--B\r\nx");
-    check_limited(limits, &made, ERROR_NONE);
+    check_limited(form_limits, &made, ERROR_NONE);
     put(&made, "x");
-    check_limited(limits, &made, ERROR_MALFORMED_MULTIPART);
+    check_limited(form_limits, &made, ERROR_MALFORMED_MULTIPART);
     free(made.at);
 }
 
@@ -712,9 +657,10 @@ static void mp_33_the_last_delimiter_has_to_come(void **state)
 {
     (void)state;
     static const char form[] = FIELD("a", "x") PART(D("name=f; filename=g"), "y") "--B--";
+    struct boundary boundary = boundary_of("B");
     for (size_t length = 0; length < sizeof form - 1; length++) {
         struct form_transcript transcript;
-        run(&transcript, "B", form, length, (struct way){length, length, 0, false});
+        form_run_whole(&transcript, &boundary, form, length);
         assert_int_equal(transcript.refused, ERROR_NONE);
         assert_non_null(strstr(transcript.text, "not whole"));
         form_free(&transcript);
@@ -742,10 +688,11 @@ static void an_error_says_which_part(void **state)
          "The form ends in or behind part 2, without its last boundary.", 2},
         {"hello", "The form has no boundary like the one in Content-Type.", 0},
     };
+    struct boundary boundary = boundary_of("B");
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct form_transcript transcript;
         size_t length = strlen(cases[i].form);
-        run(&transcript, "B", cases[i].form, length, (struct way){length, length, 0, false});
+        form_run_whole(&transcript, &boundary, cases[i].form, length);
         assert_string_equal(transcript.detail, cases[i].detail);
         assert_int_equal(transcript.form.part.number, cases[i].part);
         form_free(&transcript);
