@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / 'support'))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / 'support'), str(HERE.parent / 'senders')]
+from browser import Browser  # noqa: E402
 from server import DEV_PROGRAM, PROGRAM, Server, assert_no_report  # noqa: E402
 
 
@@ -36,6 +38,12 @@ def start(request, tmp_path):
 def start_release(tmp_path):
     """For what measures time or memory, or takes long."""
     yield from starter(PROGRAM, tmp_path)
+
+
+@pytest.fixture
+def browser(tmp_path):
+    with Browser(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture

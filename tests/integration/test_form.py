@@ -1,27 +1,18 @@
-"""Forms (POST /upload): what clients that nobody here wrote send, and what has to be refused."""
-import asyncio
+"""Forms (POST /upload): what is ours to answer, and what has to be refused. Real clients are in test_senders.py."""
 import hashlib
-import json
 import os
-import re
-import subprocess
 import threading
 import time
-from pathlib import Path
 
-import aiohttp
-import httpx
 import pytest
 import requests
 
 from content import content_of, crc32c
-from server import ROOT
-from test_clients import curl
+from stored_form import fields_of, stored
 from test_cut import cut_at_every_byte, reset
 from wire import assert_problem, only_answer
 
 BOUNDARY = 'a-boundary'
-KEY = re.compile('[0-7][0-9A-HJKMNP-TV-Z]{25}/')
 
 
 def part(name, content=b'', filename=None, kind=None, raw_name=None):
@@ -42,108 +33,6 @@ def post(server, body, query='', **headers):
     return requests.post(f'{server.url}/upload{query}', data=body, headers=fields, timeout=30)
 
 
-def stored(server, answer, *files):
-    """The answer tells these files (field, name, content, type), and they can be read back. Their keys with what they hold."""
-    document = answer if isinstance(answer, dict) else answer.json()
-    assert isinstance(answer, dict) or answer.status_code == 201, answer.text
-    assert [(file['field'], file['filename'], file['size'], file['content_type']) for file in document['files']] == \
-        [(field, name, len(content), kind) for field, name, content, kind in files]
-    found = {}
-    for file, (_, name, content, kind) in zip(document['files'], files):
-        assert KEY.match(file['key']) and file['key'][27:] == name
-        assert file['checksums']['crc32c'] == crc32c(content)
-        read = requests.get(file['url'], timeout=30)
-        assert read.content == content and read.headers['Content-Type'] == (kind or 'application/octet-stream')
-        found[file['key']] = content
-    return found
-
-
-def fields_of(answer):
-    document = answer if isinstance(answer, dict) else answer.json()
-    return [(field['name'], field['value']) for field in document['fields']]
-
-
-# ---- clients
-
-
-def test_curl_sends_files_and_fields_in_any_order(start, tmp_path):
-    server = start()
-    big, small = content_of('big', 3_000_000), b'hello\n'
-    (tmp_path / 'big.bin').write_bytes(big)
-    (tmp_path / 'a.txt').write_bytes(small)
-    (tmp_path / 'empty').write_bytes(b'')
-    answer = json.loads(curl('-F', 'title=Third quarter', '-F', f'document=@{tmp_path}/big.bin', '-F', 'note=ü€',
-                             '-F', f'x=@{tmp_path}/a.txt;type=text/plain', '-F', f'e=@{tmp_path}/empty;filename=../.profile',
-                             f'{server.url}/upload'))
-    assert fields_of(answer) == [('title', 'Third quarter'), ('note', 'ü€')]
-    server.end(stored(server, answer, ('document', 'big.bin', big, 'application/octet-stream'),
-                      ('x', 'a.txt', small, 'text/plain'), ('e', '_profile', b'', 'application/octet-stream')))
-
-
-def test_curl_sends_a_form_in_chunks_and_waits_for_100_continue(start, tmp_path):
-    server = start('--durable', 'no')
-    content = content_of('chunked', 2_000_000)
-    answer = json.loads(curl('-F', 'f=@-;filename=s.bin;type=a/b', '-H', 'Transfer-Encoding: chunked',
-                             f'{server.url}/upload', data=content))
-    expected = stored(server, answer, ('f', 's.bin', content, 'a/b'))
-    ended = subprocess.run(['curl', '-sSv', '-H', 'Expect: 100-continue', '--expect100-timeout', '20', '-F', 'f=@-;filename=s',
-                            f'{server.url}/upload'], input=content, capture_output=True, timeout=15, check=True)
-    assert b'< HTTP/1.1 100 Continue' in ended.stderr
-    expected |= stored(server, json.loads(ended.stdout), ('f', 's', content, None))
-    server.end(expected)
-
-
-def test_requests_and_httpx_send_forms(start):
-    server = start()
-    content = content_of('requests', 400_000)
-    answer = requests.post(f'{server.url}/upload?checksums=sha256,md5', data={'a': '1', 'b': 'ä'}, timeout=30, files=[
-        ('f', ('naïve.txt', content, 'text/x')), ('f', ('naïve.txt', b'', 'text/x'))])
-    assert fields_of(answer) == [('a', '1'), ('b', 'ä')]
-    for file, sent in zip(answer.json()['files'], (content, b'')):
-        assert file['checksums'] == {'crc32c': crc32c(sent), 'md5': hashlib.md5(sent).hexdigest(),
-                                     'sha256': hashlib.sha256(sent).hexdigest()}
-    expected = stored(server, answer, ('f', 'naïve.txt', content, 'text/x'), ('f', 'naïve.txt', b'', 'text/x'))
-    answer = httpx.post(f'{server.url}/upload', data={'t': ['1', '2']}, files={'g': ('q"u;o\\te.txt', content)}, timeout=30)
-    assert fields_of(answer) == [('t', '1'), ('t', '2')]
-    expected |= stored(server, answer, ('g', answer.json()['files'][0]['filename'], content, 'text/plain'))
-    server.end(expected)
-
-
-def test_aiohttp_sends_forms(start):
-    server = start()
-    content = content_of('aiohttp', 400_000)
-
-    async def send():
-        async def pieces():
-            for at in range(0, len(content), 10_000):
-                yield content[at:at + 10_000]
-        data = aiohttp.FormData()
-        data.add_field('title', 'a')
-        data.add_field('stream', pieces(), filename='s.bin', content_type='application/x')
-        async with aiohttp.ClientSession() as session, session.post(f'{server.url}/upload', data=data) as answer:
-            assert answer.status == 201
-            return await answer.json()
-
-    answer = asyncio.run(send())
-    assert fields_of(answer) == [('title', 'a')]
-    server.end(stored(server, answer, ('stream', 's.bin', content, 'application/x')))
-
-
-def test_node_sends_forms_by_fetch_and_undici(start, tmp_path):
-    server = start()
-    content = content_of('node', 3_000_000)
-    (tmp_path / 'a.bin').write_bytes(content)
-    node = next((ROOT / 'tests/node/node_modules').glob('node-linux-*/bin/node'))
-    ended = subprocess.run([node, Path(__file__).parent / 'support/node_form.mjs', server.url, tmp_path / 'a.bin'],
-                           capture_output=True, timeout=60)
-    assert ended.returncode == 0, ended
-    expected = {}
-    for answer in json.loads(ended.stdout).values():
-        assert fields_of(answer) == [('title', 'Q3 "ü"'), ('empty', '')]
-        expected |= stored(server, answer, ('file', 'ä b.bin', content, 'application/x-a'), ('none', 'none', b'', 'text/plain'))
-    server.end(expected)
-
-
 # ---- what a form may be
 
 
@@ -155,6 +44,16 @@ def test_forms_without_files_or_parts_are_answered_with_empty_lists(start):
     assert post(server, form(part('f', b'', ''), part('f', b'', '', b'application/octet-stream'))).json()['files'] == []
     answer = post(server, form(part('f', b'x', '')))
     server.end(stored(server, answer, ('f', 'file', b'x', None)))
+
+
+def test_checksums_are_told_where_they_are_asked_for(start):
+    server = start()
+    content = content_of('checksums', 400_000)
+    answer = post(server, form(part('f', content, 'a'), part('f', b'', 'b')), '?checksums=sha256,md5')
+    for file, sent in zip(answer.json()['files'], (content, b'')):
+        assert file['checksums'] == {'crc32c': crc32c(sent), 'md5': hashlib.md5(sent).hexdigest(),
+                                     'sha256': hashlib.sha256(sent).hexdigest()}
+    server.end(stored(server, answer, ('f', 'a', content, None), ('f', 'b', b'', None)))
 
 
 def test_a_hundred_files_with_ordinary_names_are_taken_and_one_more_is_not(start):
@@ -262,13 +161,6 @@ def test_sv_01_and_03_a_form_that_fails_leaves_nothing(start, body, status, code
     assert word.lower() in answer.json()['detail'].lower()
     chunked = post(server, (body[at:at + 1000] for at in range(0, len(body), 1000)))
     assert_problem(chunked, status, code)
-    server.end([])
-
-
-def test_an_early_error_reaches_a_client_that_still_sends(start):
-    server = start('--max-file-size', '1MiB')
-    answer = post(server, form(part('a', b'x', 'f'), part('big', b'x' * 20_000_000, 'b'), part('c', b'x', 'f')))
-    assert_problem(answer, 413, 'file_too_large')
     server.end([])
 
 

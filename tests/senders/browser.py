@@ -10,7 +10,7 @@ import aiohttp
 FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
          '--disable-background-networking', '--remote-debugging-port=0']
 STARTS_S = 30
-ANSWERS_S = 60
+ANSWERS_S = 120
 
 
 class Browser:
@@ -51,7 +51,8 @@ class Browser:
 
     async def _ask(self, method, tab, **parameters):
         self.number += 1
-        await self.socket.send_json({'id': self.number, 'method': method, 'params': parameters, **({'sessionId': tab} if tab else {})})
+        request = {'id': self.number, 'method': method, 'params': parameters}
+        await self.socket.send_json({**request, 'sessionId': tab} if tab else request)
         while True:
             answer = await self.socket.receive_json(timeout=ANSWERS_S)
             if answer.get('id') == self.number:
@@ -85,6 +86,9 @@ class Browser:
         self.ask('DOM.setFileInputFiles', nodeId=node, files=[str(file) for file in files])
 
     def close(self):
+        if self.loop.is_closed():
+            return
+
         async def end():
             if self.session:
                 try:

@@ -85,10 +85,9 @@ def type_of(habits, file):
     return habits.octets if not habits.guesses else GUESSED.get(PurePath(file.filename).suffix, habits.octets)
 
 
-def parts_of(sender, form):
+def parts_of(sender, parts):
     """(name, file name or None, type or None, content) of each part that the sender's bytes say."""
     habits = HABITS[sender]
-    parts = FORMS[form]
     if habits.fields_first:
         parts = sorted(parts, key=lambda part: not isinstance(part, Field))
     for part in parts:
@@ -119,7 +118,7 @@ def told(sender, form):
     if form in HABITS[sender].refused:
         yield f'refused {MALFORMED}'
         return
-    for number, (name, filename, kind, content) in enumerate(parts_of(sender, form), 1):
+    for number, (name, filename, kind, content) in enumerate(parts_of(sender, FORMS[form]), 1):
         line = f'{number} {name}' + (f' file "{filename}"' if filename is not None else '') + (f' type {kind}' if kind else '')
         yield readable(line.encode() + b" '" + content + b"'")
     yield from ('whole', *HABITS[sender].oddities)
@@ -140,10 +139,10 @@ def made_safe(name):
     return re.sub('[\x00-\x1f\x7f]', '', last).encode()[:255].decode(errors='ignore') or 'file'
 
 
-def answer_of(sender, form):
+def answer_of(sender, form, parts):
     """(status, files, fields): files as (field, filename, type, content), fields as (name, value)."""
     if form in HABITS[sender].refused:
         return 400, [], []
-    parts = list(parts_of(sender, form))
+    parts = list(parts_of(sender, parts))
     files = [(name, made_safe(filename), kind, content) for name, filename, kind, content in parts if filename]
     return 201, files, [(name, content.decode()) for name, filename, kind, content in parts if filename is None]

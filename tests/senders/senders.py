@@ -44,8 +44,12 @@ def java(name):
     return command
 
 
+def node_program():
+    return next((ROOT / 'tests/node/node_modules').glob('node-linux-*/bin/node'))
+
+
 def node(client):
-    return lambda: [next((ROOT / 'tests/node/node_modules').glob('node-linux-*/bin/node')), HERE / 'send.mjs', client]
+    return lambda: [node_program(), HERE / 'send.mjs', client]
 
 
 def python(client):
@@ -92,7 +96,7 @@ def by_curl(url, forms, folder):
     for name, parts in forms.items():
         words = [word for number, part in enumerate(parts) if not isinstance(part, Unused)
                  for word in curl_words(part, folder / f'{name}-{number}')]
-        ended = subprocess.run(['curl', '-sS', '-w', '\n%{http_code}', *words, url], capture_output=True, timeout=SEND_S, check=True)
+        ended = subprocess.run(['curl', '-sS', '-w', '\n%{http_code}', *words, url], capture_output=True, check=True, timeout=SEND_S)
         answer, status = ended.stdout.decode().rsplit('\n', 1)
         answers[name] = (status, answer)
     return f'curl {version}', answers
@@ -111,16 +115,17 @@ INPUTS = """document.body.innerHTML = '<form method=post enctype=multipart/form-
 
 
 def fill_in(browser, name, parts, folder):
-    inputs = [['field' if isinstance(part, Field) else 'file', part.name, part.value if isinstance(part, Field) else ''] for part in parts]
+    """Makes a form of the page's body, and chooses its files, which are written into the folder."""
+    inputs = [['field', part.name, part.value] if isinstance(part, Field) else ['file', part.name] for part in parts]
     browser.value(INPUTS % json.dumps(inputs))
     for number, part in enumerate(parts):
         if isinstance(part, File):
             browser.choose(f'form > :nth-child({number + 1})', written(part, folder / f'{name}-{number}'))
 
 
-def submit(browser):
+def submit(browser, seconds=30):
     browser.value('document.forms[0].submit()')
-    answer = browser.wait_for('location.pathname == "/upload" && document.readyState == "complete" && document.body.innerText')
+    answer = browser.wait_for('location.pathname == "/upload" && document.readyState == "complete" && document.body.innerText', seconds)
     return str(browser.value('performance.getEntriesByType("navigation")[0].responseStatus')), answer
 
 
@@ -134,7 +139,8 @@ def by_chromium(send_one):
         with Browser(folder) as browser:
             answers = {}
             for name, parts in forms.items():
-                browser.open(url.removesuffix('upload'))
+                if browser.value('location.pathname') != '/':
+                    browser.open(url.removesuffix('upload'))
                 fill_in(browser, name, parts, folder)
                 answers[name] = send_one(browser)
             return f'chromium {browser.version}', answers

@@ -1,5 +1,6 @@
 """Content that a seed repeats, and checksums by other means than ours."""
 import base64
+import functools
 import hashlib
 import random
 
@@ -10,6 +11,7 @@ for _byte in range(256):
     _table.append(_byte)
 
 
+@functools.lru_cache(200)
 def crc32c(content):
     """As Google writes it: base64 of four big-endian bytes."""
     crc = 0xFFFFFFFF
