@@ -252,6 +252,8 @@ static bool open_door(struct server *server, const char *address, bool is_admin,
                                       .linger_ms = settings->linger_timeout,
                                       .linger_size = settings->linger_size,
                                       .begin = is_admin ? routes_begin_admin : routes_begin_public};
+    if (!is_admin) /* that one is never another site's to use */
+        door->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};
     int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
     if (result < 0)
         return fail_to_listen(is_admin ? "--admin-listen" : "--listen", address, result, error);

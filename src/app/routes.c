@@ -5,6 +5,7 @@
 #include "core/account.h"
 #include "core/blocks.h"
 #include "core/process.h"
+#include "http/preflight.h"
 
 struct route {
     const char *path; /* ends in `/`: everything beneath it */
@@ -178,28 +179,13 @@ static bool leads_to(const struct route *route, struct span path, struct span *r
     return true;
 }
 
-/* A page of another site may not make a browser upload here, nor read (docs/http-api.md, browsers). */
-static bool is_foreign(struct conn *conn, const struct request *request, struct error *error)
-{
-    char base_url[BASE_URL_SIZE];
-    struct span origin;
-    if (!request_find(request, "origin", &origin))
-        return false;
-    struct span own = {NULL, 0}, scheme = span_of("http");
-    if (conn_base_url(conn, request, base_url))
-        own = span_of(base_url + strlen("http://"));
-    if (request_count(request, "origin") == 1 && origin_is_same(origin, scheme, own))
-        return false;
-    error_set(error, ERROR_FOREIGN_ORIGIN,
-              "The request comes from a page of another site, which may not use this server.");
-    return true;
-}
-
-static void answer_options(struct conn *conn, const char *allow)
+static void answer_options(struct conn *conn, const struct request *request, const char *allow)
 {
     struct answer answer;
     answer_begin(&answer, 204);
     answer_field(&answer, "Allow", span_of(allow));
+    if (conn_origin(conn) == ORIGIN_ALLOWED)
+        preflight_grant(&answer, request, allow);
     conn_answer(conn, &answer);
 }
 
@@ -231,12 +217,14 @@ static void begin_on(const struct table *table, struct conn *conn, const struct 
 {
     struct error error;
     struct span rest;
-    if (is_foreign(conn, request, &error)) {
+    if (conn_origin(conn) == ORIGIN_FOREIGN) { /* of such a page a browser may neither upload here nor read */
+        error_set(&error, ERROR_FOREIGN_ORIGIN,
+                  "The request comes from a page of another site, which may not use this server.");
         conn_answer_error(conn, &error);
         return;
     }
     if (span_equal(request->target.path, span_of("*"))) {
-        answer_options(conn, table->allow);
+        answer_options(conn, request, table->allow);
         return;
     }
     if (request->method == METHOD_CONNECT) { /* its target is no path */
@@ -247,7 +235,7 @@ static void begin_on(const struct table *table, struct conn *conn, const struct 
         if (!leads_to(route, request->target.path, &rest))
             continue;
         if (request->method == METHOD_OPTIONS)
-            answer_options(conn, route->allow);
+            answer_options(conn, request, route->allow);
         else if ((request->method & route->methods) == 0)
             answer_wrong_method(conn, request, route->allow, hint_for(table, request));
         else

@@ -16,7 +16,8 @@ enum setting_kind {
     KIND_PATH,           /* const char * */
     KIND_STORE,          /* const char *, what store_url_read takes */
     KIND_ADDRESS_OR_OFF, /* const char * */
-    KIND_ADDRESSES       /* struct text_list */
+    KIND_ADDRESSES,      /* struct text_list */
+    KIND_ORIGINS         /* struct text_list */
 };
 
 enum setting_id {
@@ -55,6 +56,12 @@ void setting_variable(const struct setting *setting, char out[SETTING_VARIABLE_S
 /* The setting that somebody who wrote `name`, which is none, may have meant; NULL: nothing is close. */
 const struct setting *setting_nearest(struct span name);
 const struct setting *setting_nearest_variable(struct span variable);
+
+/* Whether it takes several values, divided by commas. */
+static inline bool setting_is_list(const struct setting *setting)
+{
+    return setting->kind == KIND_ADDRESSES || setting->kind == KIND_ORIGINS;
+}
 
 static inline enum setting_id setting_id(const struct setting *setting)
 {

@@ -26,7 +26,7 @@ static bool assign_one(struct settings *settings, const struct written *written,
         struct settings outranked = {0};
         return value_read(setting, kept, &outranked) || refuse_unreadable(written, text, error);
     }
-    if (setting->kind == KIND_ADDRESSES) {
+    if (setting_is_list(setting)) {
         struct text_list *list = (void *)((char *)settings + setting->offset);
         if (written->level > origin->level)
             list->count = 0;
@@ -42,7 +42,7 @@ static bool assign_one(struct settings *settings, const struct written *written,
 
 static bool assign(struct settings *settings, const struct written *written, struct span text, struct error *error)
 {
-    if (written->setting->kind != KIND_ADDRESSES)
+    if (!setting_is_list(written->setting))
         return assign_one(settings, written, text, error);
     struct span item;
     while (span_next(&text, ',', &item)) {
@@ -123,7 +123,7 @@ static bool read_line(struct settings *settings, unsigned line, struct span name
         return error_set(error, ERROR_INVALID_SETTING, "%s: config can't be set in the file itself.", place);
 
     unsigned *first = &seen[setting_id(setting)];
-    if (*first != 0 && setting->kind != KIND_ADDRESSES)
+    if (*first != 0 && !setting_is_list(setting))
         return error_set(error, ERROR_INVALID_SETTING, "%s: %s is set in line %u already.", place, setting->name,
                          *first);
     *first = line;

@@ -48,6 +48,7 @@ struct settings {
     uint64_t drain_delay;
     uint64_t drain_timeout;
     bool allow_anonymous;
+    struct text_list cors_origin; /* each what origin_is_valid takes, or `*` */
     const char *log_level;
     const char *log_format;
     const char *config; /* the file that was read; NULL: none */

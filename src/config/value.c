@@ -1,6 +1,7 @@
 #include "config/value.h"
 
 #include "base/ascii.h"
+#include "base/origin.h"
 #include "base/quantity.h"
 #include "base/store_url.h"
 #include "base/utf8.h"
@@ -89,6 +90,8 @@ static bool is_allowed_text(const struct setting *setting, struct span text)
         return span_equal(text, span_of("off")) || address_is_wellformed(text);
     case KIND_ADDRESSES:
         return address_is_wellformed(text);
+    case KIND_ORIGINS:
+        return span_equal(text, span_of("*")) || origin_is_valid(text);
     default:
         return true;
     }
@@ -104,7 +107,8 @@ bool value_read(const struct setting *setting, const char *text, struct settings
         return read_number(setting, span_of(text), field);
     case KIND_YES_NO:
         return read_yes_no(span_of(text), field);
-    case KIND_ADDRESSES: {
+    case KIND_ADDRESSES:
+    case KIND_ORIGINS: {
         struct text_list *list = field;
         if (list->count == SETTING_LIST_MAX || !is_allowed_text(setting, span_of(text)))
             return false;
@@ -165,6 +169,7 @@ void value_allowed(const struct setting *setting, char out[VALUE_ALLOWED_SIZE])
         [KIND_STORE] = "file:///folder or null:",
         [KIND_ADDRESS_OR_OFF] = "HOST:PORT, [IPV6]:PORT, unix:/path or off",
         [KIND_ADDRESSES] = "HOST:PORT, [IPV6]:PORT or unix:/path",
+        [KIND_ORIGINS] = "SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example, or * for every site",
     };
     switch (setting->kind) {
     case KIND_SIZE:
@@ -189,14 +194,18 @@ bool value_is_there(const struct setting *setting, const struct settings *settin
     case KIND_STORE:
     case KIND_ADDRESS_OR_OFF:
         return *(const char *const *)field != NULL;
+    case KIND_ORIGINS:
+        return ((const struct text_list *)field)->count > 0;
     default:
         return true;
     }
 }
 
+_Static_assert((int)ADDRESS_SIZE <= (int)ORIGIN_LENGTH_MAX, "an origin is the longest item of a list");
+
 static int print_list(const struct text_list *list, FILE *to)
 {
-    char text[SETTING_LIST_MAX * (ADDRESS_SIZE + 2)] = "", *at = text;
+    char text[SETTING_LIST_MAX * (ORIGIN_LENGTH_MAX + 2) + 1] = "", *at = text;
     for (unsigned i = 0; i < list->count; i++) {
         at = span_put(at, span_of(i == 0 ? "" : ", "));
         at = span_put(at, span_of(list->items[i]));
@@ -218,6 +227,7 @@ int value_print(const struct setting *setting, const struct settings *settings, 
     case KIND_YES_NO:
         return fprintf(to, "%s", *(const bool *)field ? "yes" : "no");
     case KIND_ADDRESSES:
+    case KIND_ORIGINS:
         return print_list(field, to);
     default:
         return value_is_there(setting, settings) ? file_write_value(*(const char *const *)field, to) : 0;

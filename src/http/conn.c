@@ -297,7 +297,7 @@ const struct handle *conn_handle(const struct conn *conn)
     return &conn->request_handle;
 }
 
-bool conn_base_url(struct conn *conn, const struct request *request, char *out)
+bool conn_base_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE])
 {
     char own[64];
     struct span authority = request->authority;

@@ -9,6 +9,7 @@
  * that, `gone` says so instead. One loop. */
 #pragma once
 
+#include "base/origin.h"
 #include "core/budget.h"
 #include "core/handles.h"
 #include "core/socket.h"
@@ -41,6 +42,7 @@ struct exchange {
 /* What connections of one kind of listener have in common. */
 struct http_terms {
     uint64_t idle_ms, head_ms, body_ms, linger_ms, linger_size;
+    struct origins origins; /* whose pages may use this listener beside its own */
     void (*begin)(struct conn *conn, const struct request *request); /* exactly one: conn_answer or conn_take */
 };
 
@@ -95,6 +97,16 @@ struct http *conn_http(struct conn *conn);
 const struct handle *conn_handle(const struct conn *conn);
 const char *conn_request_id(const struct conn *conn);
 
-/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. `out` holds 320 bytes. False when
- * the authority is longer than fits. */
-bool conn_base_url(struct conn *conn, const struct request *request, char *out);
+/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. False when the authority is longer
+ * than fits. */
+enum { BASE_URL_SIZE = 320 };
+bool conn_base_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE]);
+
+/* Whose page the browser says that the request comes from (RFC 6454 7). */
+enum conn_origin {
+    ORIGIN_NONE,    /* it does not say: no page, or one that only shows what it gets */
+    ORIGIN_OWN,     /* a page of this address */
+    ORIGIN_ALLOWED, /* one of http_terms.origins: its page may read the answer */
+    ORIGIN_FOREIGN  /* any other, or nothing that can be read */
+};
+enum conn_origin conn_origin(const struct conn *conn);

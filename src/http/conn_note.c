@@ -17,8 +17,10 @@ struct note {
     uint32_t head_length;    /* of the answer */
     int status;
     enum error_code code; /* of the answer */
+    enum conn_origin origin;
     uint16_t id_length, path_length;
-    char text[]; /* id, zero, path */
+    uint16_t origin_length; /* 0: only of an allowed one is it needed */
+    char text[];            /* id, zero, path, origin */
 };
 
 /* ---- beginning ---- */
@@ -48,7 +50,7 @@ static struct span make_id(struct http *http, char out[33])
 
 static size_t note_size(const struct note *note)
 {
-    return sizeof *note + note->id_length + 1u + note->path_length;
+    return sizeof *note + note->id_length + 1u + note->path_length + note->origin_length;
 }
 
 void conn_forget_note(struct conn *conn)
@@ -76,18 +78,21 @@ static struct span path_of(const struct request *request)
 bool conn_take_note(struct conn *conn, const struct request *request)
 {
     char made[33];
-    struct span id = id_of(conn, request, made), path = path_of(request);
+    struct span id = id_of(conn, request, made), path = path_of(request), allowed = {NULL, 0};
+    enum conn_origin origin = request != NULL ? conn_judge_origin(conn, request, &allowed) : ORIGIN_NONE;
     conn_forget_note(conn);
-    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length);
+    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length + allowed.length);
     if (note == NULL)
         return false;
-    note->method = request != NULL ? request->method_name.at : "-";
+    note->method = request != NULL && request->method_name.at != NULL ? request->method_name.at : "-";
     note->began_ms = loop_now_ms(conn->http->loop);
     note->id_length = (uint16_t)id.length;
     note->path_length = (uint16_t)path.length;
+    note->origin = origin;
+    note->origin_length = (uint16_t)allowed.length;
     char *at = span_put(note->text, id);
     *at++ = '\0';
-    span_put(at, path);
+    span_put(span_put(at, path), allowed);
     conn->note = note;
     return true;
 }
@@ -95,6 +100,19 @@ bool conn_take_note(struct conn *conn, const struct request *request)
 const char *conn_request_id(const struct conn *conn)
 {
     return conn->note != NULL ? conn->note->text : "-";
+}
+
+enum conn_origin conn_origin(const struct conn *conn)
+{
+    return conn->note != NULL ? conn->note->origin : ORIGIN_NONE;
+}
+
+struct span conn_allowed_origin(const struct conn *conn)
+{
+    const struct note *note = conn->note;
+    if (note == NULL)
+        return span_of("");
+    return span_from(note->text + note->id_length + 1 + note->path_length, note->origin_length);
 }
 
 /* ---- going on ---- */

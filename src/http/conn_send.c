@@ -8,7 +8,7 @@
 #include "core/account.h"
 #include "http/conn_state.h"
 
-enum { PARTS = 5, FRONT_SIZE = 512, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
+enum { PARTS = 5, FRONT_SIZE = 512 + ORIGIN_FIELDS_SIZE, SMALL_SIZE = 2048 /* of an answer that is copied together */ };
 
 /* ---- sending ---- */
 
@@ -75,6 +75,7 @@ static size_t write_front(struct conn *conn, const struct answer *answer, char *
     else if (conn->is_http_1_0)
         at = span_put(at, span_of("\r\nConnection: keep-alive"));
     at = span_put(at, span_of("\r\n"));
+    at = conn_put_origin(conn, at);
     return (size_t)(at - front);
 }
 

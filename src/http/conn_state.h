@@ -1,5 +1,5 @@
 /* What the files of a connection share: conn.c (its life), conn_read.c, conn_request.c, conn_send.c,
- * conn_note.c, conn_window.c. */
+ * conn_note.c, conn_origin.c, conn_window.c. */
 #pragma once
 
 #include "http/conn.h"
@@ -127,9 +127,13 @@ void conn_go_on(struct task *task);
 
 /* ---- conn_note.c ---- */
 
-/* Notes what is known of a request (NULL: it could not be read) when it begins; false when memory is short. */
+/* Notes what is known of a request when it begins; false when memory is short. One that could not be read has no method,
+ * and those of its fields that came whole; NULL: nothing is known. */
 bool conn_take_note(struct conn *conn, const struct request *request);
 void conn_forget_note(struct conn *conn);
+
+/* The Origin of a request whose page is allowed (ORIGIN_ALLOWED); else empty. */
+struct span conn_allowed_origin(const struct conn *conn);
 
 /* What has moved since: bytes of its body, its answer, bytes of that. Fine without a note. */
 void conn_note_received(struct conn *conn, size_t bytes);
@@ -138,6 +142,15 @@ void conn_note_sent(struct conn *conn, size_t bytes);
 
 /* The record of a request that is over. `why`: it ended before its answer was given or sent whole; else NULL. */
 void conn_log(struct conn *conn, const struct error *why);
+
+/* ---- conn_origin.c ---- */
+
+/* Whose page a request comes from; `allowed_out` is its Origin when that is allowed. */
+enum conn_origin conn_judge_origin(struct conn *conn, const struct request *request, struct span *allowed_out);
+
+/* Writes the fields that every answer has where pages of others are allowed: at most ORIGIN_FIELDS_SIZE. */
+enum { ORIGIN_FIELDS_SIZE = 256 + ORIGIN_LENGTH_MAX };
+char *conn_put_origin(const struct conn *conn, char *at);
 
 /* ---- conn_window.c ---- */
 

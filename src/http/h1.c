@@ -215,8 +215,21 @@ static void move_guard(struct h1 *h1)
 static bool check_head(struct h1 *h1);
 static bool check_trailers(struct h1 *h1);
 
+/* Of what is refused, whoever answers may want to know the fields that can be read. */
+static void keep_fields(struct h1 *h1)
+{
+    struct head *head = h1->now->head;
+    bool is_head = h1->guard.place != GUARD_CHUNK && h1->guard.place != GUARD_TRAILER;
+    unsigned count = is_head ? head_fields(head, 0, head->fields) : 0;
+    if (count > 0 && !head->is_in_value)
+        count--;
+    head->request = (struct request){0};
+    request_set_fields(&head->request, head->fields, count);
+}
+
 static enum h1_event refused(struct h1 *h1)
 {
+    keep_fields(h1);
     forget_saved(h1);
     h1->refused = h1->now->head->error.code;
     return H1_REFUSED;
@@ -268,6 +281,7 @@ enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, s
     struct parsing now = {.head = head};
     *taken_out = 0;
     if (h1->refused != ERROR_NONE) {
+        head->request = (struct request){0};
         error_set(&head->error, h1->refused, "What came before was refused.");
         return H1_REFUSED;
     }

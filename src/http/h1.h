@@ -27,8 +27,9 @@ void h1_close(struct h1 **h1);
 enum h1_event h1_parse(struct h1 *h1, struct head *head, const uint8_t *bytes, size_t length, size_t *taken_out,
                        struct span *body_out);
 
-/* After HEAD the request is `head->request`, valid until the next call: what is no request was REFUSED. After END: how
- * many trailers there are in `head->fields`. */
+/* After HEAD the request is `head->request`, valid until the next call: what is no request was REFUSED, and then it has
+ * nothing but the fields of the head that came whole, if it is the head that was refused. After END: how many trailers
+ * there are in `head->fields`. */
 unsigned h1_trailers(const struct h1 *h1, const struct head *head);
 
 /* True before the first byte of a message. */

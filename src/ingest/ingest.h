@@ -23,7 +23,7 @@ struct ingest {
 
 struct ingest *ingest_of(struct conn *conn);
 
-enum { BASE_URL_SIZE = 320, OBJECT_URL_SIZE = BASE_URL_SIZE + 8 + 3 * KEY_MAX };
+enum { OBJECT_URL_SIZE = BASE_URL_SIZE + 8 + 3 * KEY_MAX };
 
 /* `http://host/files/key`, encoded. */
 void object_url(const char *base_url, const char *key, char out[OBJECT_URL_SIZE]);

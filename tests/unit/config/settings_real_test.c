@@ -213,6 +213,9 @@ static void a_list_is_bounded(void **state)
                    NULL, "PENSTOCK_LISTEN is `unix:/17`, but there are at most 16 of them.");
     assert_refused("--listen|unix:/a,,unix:/b", "", NULL,
                    "--listen is ``, but must be HOST:PORT, [IPV6]:PORT or unix:/path.");
+    assert_refused("", "PENSTOCK_CORS_ORIGIN=https://app.example/page", NULL,
+                   "PENSTOCK_CORS_ORIGIN is `https://app.example/page`, but must be SCHEME://HOST or "
+                   "SCHEME://HOST:PORT, such as https://app.example, or * for every site.");
 }
 
 static void print(const struct settings *settings, char *out, size_t size)
@@ -254,6 +257,7 @@ static bool is_same(const struct setting *setting, const struct settings *a, con
     case KIND_YES_NO:
         return memcmp(one, other, sizeof(bool)) == 0;
     case KIND_ADDRESSES:
+    case KIND_ORIGINS:
         for (unsigned i = 0; i < list->count; i++)
             if (i == other_list->count || strcmp(list->items[i], other_list->items[i]) != 0)
                 return false;
@@ -278,6 +282,7 @@ static const char *value_number(const struct setting *setting, unsigned number)
         [KIND_STORE] = {"null:", "file:///a%20%23b", "file:///a \"b\" "},
         [KIND_ADDRESS_OR_OFF] = {"off", "[::1]:80", "unix:/a #b", "unix:/a\"b\" "},
         [KIND_ADDRESSES] = {"127.0.0.1:1,unix:/a #b", "unix:/# \"#\",unix:/b", "unix:/\"a\" ,[::1]:2"},
+        [KIND_ORIGINS] = {"*", "https://a.example, http://[::1]:1", "app://b,*"},
     };
     static const char choices[][8] = {"info", "DEBUG", "error"}, formats[][8] = {"auto", "TEXT", "json"};
     if (setting->kind == KIND_CHOICE && number < 3)

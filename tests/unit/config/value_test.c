@@ -61,6 +61,15 @@ static const struct {
     {SETTING_admin_listen, "no", NULL},
     {SETTING_listen, "unix:/run/a", "unix:/run/a"},
     {SETTING_listen, "off", NULL},
+    {SETTING_cors_origin, "https://app.example", "https://app.example"},
+    {SETTING_cors_origin, "HTTP://[::1]:3000", "HTTP://[::1]:3000"},
+    {SETTING_cors_origin, "capacitor://localhost", "capacitor://localhost"},
+    {SETTING_cors_origin, "*", "*"},
+    {SETTING_cors_origin, "https://app.example/", NULL},
+    {SETTING_cors_origin, "https://*.example", NULL},
+    {SETTING_cors_origin, "app.example", NULL},
+    {SETTING_cors_origin, "null", NULL},
+    {SETTING_cors_origin, "", NULL},
 };
 
 static void a_value_is_read_as_its_kind_and_written_back(void **state)
@@ -101,6 +110,7 @@ static const struct {
     {SETTING_durable, "yes or no"},
     {SETTING_log_level, "debug, info, warn, error or off"},
     {SETTING_listen, "HOST:PORT, [IPV6]:PORT or unix:/path"},
+    {SETTING_cors_origin, "SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example, or * for every site"},
 };
 
 static void what_is_allowed_is_said_in_words(void **state)

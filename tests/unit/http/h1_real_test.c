@@ -822,6 +822,50 @@ static void an_unfinished_head_is_kept_in_an_exact_copy(void **state)
     assert_int_equal(account_used(ACCOUNT_HEAD), 0);
 }
 
+/* Feeds two pieces, of which the first has `first` bytes, up to the refusal. The Origin that is known then is copied. */
+static void origin_of_refused(const struct sample *sample, size_t first, char origin[64])
+{
+    static struct head head;
+    struct span body, found = span_of("");
+    struct h1 *h1 = h1_open();
+    enum h1_event event = H1_MORE;
+    size_t ends[] = {first, sample->length}, at = 0;
+    for (int i = 0; i < 2 && event == H1_MORE; i++) {
+        transcript_spoil(&head); /* other connections were here */
+        do {
+            size_t taken;
+            event = h1_parse(h1, &head, (const uint8_t *)sample->bytes + at, ends[i] - at, &taken, &body);
+            at += taken;
+        } while (event != H1_MORE && event != H1_REFUSED);
+    }
+    assert_int_equal(event, H1_REFUSED);
+    request_find(&head.request, "origin", &found);
+    assert_true(span_copy(found, origin, 64));
+    h1_close(&h1);
+}
+
+static void a_refused_head_has_the_fields_that_came_whole(void **state)
+{
+    (void)state;
+    static const struct sample samples[] = {
+        /* told: the Origin */
+        {IN("GET / HTTP/1.1\r\nOrigin: http://b\r\n\r\n"), "http://b"}, /* no Host */
+        {IN("GET / HTTP/1.1\r\n" A "Origin: http://b\r\nExpect: tea\r\n\r\n"), "http://b"},
+        {IN("GET / HTTP/1.1\r\n" A "Origin: http://b\r\nA : x\r\n\r\n"), "http://b"},
+        {IN("GET / HTTP/1.1\r\n" A "Origin: http://b\0c\r\n\r\n"), ""},
+        {IN("BREW / HTTP/1.1\r\n" A "Origin: http://b\r\n\r\n"), ""},
+        {IN("PUT / HTTP/1.1\r\n" A "Origin: http://b\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"), ""},
+    };
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        for (size_t first = 1; first <= samples[i].length; first++) {
+            char origin[64];
+            origin_of_refused(&samples[i], first, origin);
+            if (strcmp(origin, samples[i].told) != 0)
+                fail_msg("%s\n  cut at %zu: `%s`", samples[i].bytes, first, origin);
+        }
+    }
+}
+
 static void reading_stops_near_the_end_of_a_body(void **state)
 {
     (void)state;
@@ -875,6 +919,7 @@ int main(void)
         cmocka_unit_test(trailers_count_with_the_head),
         cmocka_unit_test(extensions_are_short_and_few),
         cmocka_unit_test(an_unfinished_head_is_kept_in_an_exact_copy),
+        cmocka_unit_test(a_refused_head_has_the_fields_that_came_whole),
         cmocka_unit_test(reading_stops_near_the_end_of_a_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
