@@ -293,7 +293,9 @@ PAGE = """(async () => {
 
 def sees(browser, server, url):
     browser.open(f'{url}/')
-    return json.loads(browser.value(PAGE % SEND.replace('URL_OF_SERVER', json.dumps(server.url))))
+    found = json.loads(browser.value(PAGE % SEND.replace('URL_OF_SERVER', json.dumps(server.url))))
+    browser.close()
+    return found
 
 
 def records(server, count):
