@@ -26,6 +26,7 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "test-logs"
 TESTS = ROOT / "tests"
 CORES = len(os.sched_getaffinity(0))
+KILLS = int(os.environ.get("KILLS", "100"))  # of tests/integration/test_kill.py, each less than a second
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "15"))
 SOURCES = ("src", "include", "tests", "bench")  # what is formatted
 TAIL = 40  # lines of a failed task's output that are shown
@@ -225,7 +226,7 @@ def integration_step(patterns):
         report.unlink(missing_ok=True)
         status = run(output, ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
                               "--timeout=180", "--durations=10", f"--junitxml={report}",
-                              *(node for task in tasks for node in nodes(task.name))], 900,
+                              *(node for task in tasks for node in nodes(task.name))], 900 + KILLS,
                      PENSTOCK=str(BUILD / "release/penstock"), PYTHONDONTWRITEBYTECODE="1", PYTHONNOUSERSITE="1")
         result = read_junit(report, "integration", status)
         if result.failed:

@@ -3,6 +3,7 @@ import os
 import threading
 import time
 
+import pytest
 import requests
 import urllib3
 
@@ -47,6 +48,7 @@ class Load:
             self.failed = error
 
 
+@pytest.mark.timeout(180 + KILLS)
 def test_kill_leaves_nothing_partial_and_loses_nothing(start_release, dice):
     stored, versions = {}, {}  # key -> seed; key -> [seed, was answered] in order
     for kill in range(KILLS):
