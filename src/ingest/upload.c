@@ -149,9 +149,13 @@ static void release_idle_block(struct upload *upload)
     upload->tail_used = 0;
 }
 
+/* It needs no more room: whoever waits behind it is next. */
 static void finish(struct upload *upload, const struct digests *claimed)
 {
     upload->state = UPLOAD_FINISHING;
+    if (upload->waiting_at != NULL)
+        block_forget(upload->waiting_at, &upload->waiter);
+    upload->waiting_at = NULL;
     block_release(&upload->tail);
     pipe_finish(&upload->pipe, claimed);
 }

@@ -74,6 +74,7 @@ void file_sink_leave(struct file_sink *file)
 void file_sink_tell(struct file_sink *file)
 {
     struct source *source = file->sink.source;
+    loop_cancel(file->call.loop, &file->told); /* two calls may have failed: it is told once */
     struct outcome outcome = {.size = file->written, .has_replaced = file->object.has_replaced};
     if (file->object.digests != NULL)
         outcome.digests = *file->object.digests;

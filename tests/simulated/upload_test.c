@@ -139,11 +139,13 @@ static void push(struct user *user, uint8_t *at, size_t length)
 static void send_some(struct user *user)
 {
     while (user->upload != NULL && !user->has_finished) {
+        uint8_t *at;
         if (user->sent == user->size) {
+            if (user->size > 0 && chance(500)) /* as a connection does, which has not seen the end yet */
+                upload_room(user->upload, &at);
             finish(user);
             return;
         }
-        uint8_t *at;
         size_t room = upload_room(user->upload, &at);
         bool sleeps = user->sent >= user->sleeps_at;
         if (room == 0 || sleeps || chance(200)) {
@@ -345,6 +347,26 @@ static void an_upload_may_be_aborted_at_any_moment(void **state)
     }
 }
 
+/* It may have asked for room behind its last byte, and others wait for blocks as well. */
+static void who_leaves_while_it_is_published_waits_for_no_block(void **state)
+{
+    unsigned left = 0;
+    for_seeds(SEEDS(200))
+    {
+        begin(IN_SLOW_FILES, 1 << 20);
+        for (unsigned i = 0; i < 8; i++)
+            add_user(BLOCK_SIZE * (1 + i % 2));
+        while (machine_run(1, machine_now_ms() + HOUR_MS) > 0)
+            for (unsigned i = 0; i < run.count; i++)
+                if (run.users[i].has_finished && run.users[i].upload != NULL && chance(100)) {
+                    abort_upload(&run.users[i]);
+                    left++;
+                }
+        end();
+    }
+    assert_true(seeds_number("SEED", 0) != 0 || left > 50);
+}
+
 static void any_allocation_may_fail(void **state)
 {
     for_seeds(6)
@@ -437,6 +459,7 @@ int main(void)
         seeded_test(an_empty_file_may_end_before_its_upload_is_open),
         seeded_test(who_sleeps_or_leaves_holds_nobody_up),
         seeded_test(an_upload_may_be_aborted_at_any_moment),
+        seeded_test(who_leaves_while_it_is_published_waits_for_no_block),
         seeded_test(any_allocation_may_fail),
         seeded_test(what_is_recorded_is_what_became_of_it),
     };
