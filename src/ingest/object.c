@@ -20,6 +20,10 @@ bool object_read_query(const struct request *request, unsigned *kinds_out, struc
     *kinds_out = DIGEST_CRC32C;
     while (query_next(&rest, "checksums", &names)) {
         unsigned kinds = 0;
+        char text[128]; /* many libraries encode the commas */
+        long length = percent_decode(names, text, sizeof text);
+        if (length >= 0)
+            names = span_from(text, (size_t)length);
         if (!digests_read_names(names, &kinds, error))
             return false;
         *kinds_out |= kinds;

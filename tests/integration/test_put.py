@@ -248,6 +248,10 @@ def test_each_value_of_a_parameter_is_read(start):
     assert_problem(requests.put(f'{url}?checksums=md5&checksums=bad', data=b'x', timeout=10), 400, 'invalid_parameter')
     both = requests.put(f'{url}?checksums=md5&a=b&checksums=sha256', data=b'x', timeout=10)
     assert both.status_code == 201 and set(both.json()['checksums']) == {'crc32c', 'md5', 'sha256'}
+    encoded = requests.put(url, params={'checksums': 'md5,sha256'}, data=b'x', timeout=10)  # the comma becomes %2C
+    assert encoded.status_code == 200 and set(encoded.json()['checksums']) == {'crc32c', 'md5', 'sha256'}
+    for malformed in ('md5%2', 'md5%2Cbad', '%', 'md5%00'):
+        assert_problem(requests.put(f'{url}?checksums={malformed}', data=b'x', timeout=10), 400, 'invalid_parameter')
     server.end(['q'])
 
 
