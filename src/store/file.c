@@ -11,10 +11,12 @@
 #include "core/random.h"
 
 enum {
-    SLOW_CALL_US = 10 * 1000,    /* a call that took longer moves the store to its threads ... */
-    SLOW_MEMORY_US = 250 * 1000, /* ... and on a filesystem in memory, where a thread would not be quicker; both ... */
-    SLOW_FOR_US = 1000 * 1000,   /* ... for so long */
-    THREADS_MOST = 32            /* syncs that may share one commit of the filesystem's journal */
+    LONG_CALL_US = 3 * 1000,        /* a call that took longer is a debt of the store's ... */
+    LONG_MEMORY_US = 250 * 1000,    /* ... in memory, where a thread would not be quicker: one of these ... */
+    DEBT_TIMES = 10,                /* ... paid off in so many times as long: a tenth of a loop's time at most ... */
+    DEBT_US = 300 * 1000,           /* ... and with more debt than this the store goes to its threads ... */
+    DEBT_MOST_US = 5 * 1000 * 1000, /* ... for no longer than until this is paid */
+    THREADS_MOST = 32               /* syncs that may share one commit of the filesystem's journal */
 };
 
 const char file_attribute[] = "penstock";
@@ -28,15 +30,22 @@ void file_random_name(char out[STAGED_NAME_SIZE])
 
 bool file_store_is_slow(struct file_store *store)
 {
-    uint64_t until = atomic_load_explicit(&store->slow_until_us, memory_order_relaxed);
-    return !store->writes_in_memory || (until != 0 && clock_monotonic_us() < until);
+    uint64_t free_at = atomic_load_explicit(&store->free_of_debt_us, memory_order_relaxed);
+    return !store->writes_in_memory || (free_at != 0 && free_at > clock_monotonic_us() + DEBT_US);
 }
 
+/* A healthy disk has a call of 10 or 20 ms now and then, when its journal commits: those it pays off in time. Loops that
+ * do this at the same moment may lose one of two debts. */
 void file_store_took(struct file_store *store, uint64_t began_us)
 {
-    uint64_t now = clock_monotonic_us();
-    if (now - began_us > (store->is_volatile ? SLOW_MEMORY_US : SLOW_CALL_US))
-        atomic_store_explicit(&store->slow_until_us, now + SLOW_FOR_US, memory_order_relaxed);
+    uint64_t now = clock_monotonic_us(), took = now - began_us;
+    if (took <= (store->is_volatile ? LONG_MEMORY_US : LONG_CALL_US))
+        return;
+    uint64_t free_at = atomic_load_explicit(&store->free_of_debt_us, memory_order_relaxed);
+    free_at = (free_at > now ? free_at : now) + DEBT_TIMES * took;
+    if (free_at > now + DEBT_MOST_US)
+        free_at = now + DEBT_MOST_US;
+    atomic_store_explicit(&store->free_of_debt_us, free_at, memory_order_relaxed);
 }
 
 static void run_timed(struct file_call *call)

@@ -36,7 +36,7 @@ struct file_store {
     struct turns *turns;
     struct reserve **reserves;      /* one for each loop */
     _Atomic unsigned long_uploads;  /* that share the window of write_back */
-    _Atomic uint64_t slow_until_us; /* until then every call goes to the threads */
+    _Atomic uint64_t free_of_debt_us; /* when the long calls so far will be paid off: see file_store_took */
 
     /* Inodes of folders whose names are durable, as far as it is remembered (file_folders.c). */
     _Atomic uint64_t synced[1 << SYNCED_BITS];
@@ -69,9 +69,11 @@ static inline enum file_place file_place_of_syncs(const struct file_store *store
     return store->terms.is_durable && !store->is_volatile ? PLACE_SYNC : PLACE_BY_SPEED;
 }
 
+/* Whether calls go to the threads now. */
 bool file_store_is_slow(struct file_store *store);
 
-/* Something on this store took from `began_us` until now: when that was long, the store is slow for a while. */
+/* Something on this store took from `began_us` until now. Long calls are counted: when they have more than a tenth of
+ * the time, and 30 ms of it at once, the store is slow until they have less. */
 void file_store_took(struct file_store *store, uint64_t began_us);
 
 /* A random name for the staging folder. */
