@@ -16,6 +16,16 @@ static bool malformed(struct error *error, const char *what)
     return error_set(error, ERROR_MALFORMED_MULTIPART, "Content-Type %s.", what);
 }
 
+/* Whether the processor has vector registers of 32 bytes. */
+static bool has_wide_registers(void)
+{
+#ifdef __x86_64__
+    return __builtin_cpu_supports("avx2");
+#else
+    return false;
+#endif
+}
+
 static bool set_boundary(struct boundary *boundary, const struct parameter *parameter, struct error *error)
 {
     struct span text = parameter->value;
@@ -32,6 +42,7 @@ static bool set_boundary(struct boundary *boundary, const struct parameter *para
     end = span_put(end, text);
     boundary->length = (uint8_t)(end - boundary->delimiter);
     boundary->steps = 0;
+    boundary->is_wide = has_wide_registers();
     return true;
 }
 
@@ -98,15 +109,20 @@ static inline size_t match(const struct boundary *boundary, const char *at)
     return matched;
 }
 
-enum { QUICK = 256 /* places */ };
-
-/* The places that are looked at together: what the vector registers of any processor that we know hold. */
+/* Places that are looked at together: what the vector registers of every processor that we know hold, and what those
+ * with AVX2 do. The code is the same for both and is compiled twice (find_whole): ALWAYS_INLINE takes it into each. */
 typedef uint8_t places __attribute__((vector_size(16)));
 typedef uint64_t halves __attribute__((vector_size(16)));
+typedef uint8_t wide_places __attribute__((vector_size(32)));
+typedef uint64_t quarters __attribute__((vector_size(32)));
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+enum { QUICK = 256 /* places */ };
 
 /* One bit for each of eight places that are all ones or all zeros: each keeps a bit of its own, and the product's
  * highest byte is the sum of all. */
-static inline uint32_t bits_of(uint64_t half)
+ALWAYS_INLINE uint32_t bits_of(uint64_t half)
 {
     static const uint8_t own[8] = {1, 2, 4, 8, 16, 32, 64, 128};
     uint64_t kept;
@@ -115,42 +131,51 @@ static inline uint32_t bits_of(uint64_t half)
 }
 
 /* Those of the 16 places from `at` on that have this byte: all ones, the others all zeros. */
-static inline halves places_with(const char *at, uint8_t byte)
+ALWAYS_INLINE halves places_with(const char *at, uint8_t byte)
 {
     places bytes;
     memcpy(&bytes, at, sizeof bytes);
     return (halves)(bytes == byte);
 }
 
-static inline halves line_ends(const char *at)
+ALWAYS_INLINE halves line_ends(const char *at)
 {
     return places_with(at, '\r') & places_with(at + 1, '\n');
 }
 
 /* Whether a line ends somewhere in the next QUICK places: in most bodies hardly ever. */
-static inline bool has_line_end(const char *at)
+ALWAYS_INLINE bool has_line_end(const char *at)
 {
-    halves found = {0, 0};
-#pragma GCC unroll 16
-    for (size_t i = 0; i < QUICK; i += sizeof(places))
-        found |= line_ends(at + i);
-    return (found[0] | found[1]) != 0;
+    quarters found = {0};
+#pragma GCC unroll 8
+    for (size_t i = 0; i < QUICK; i += sizeof(wide_places)) {
+        wide_places returns, feeds;
+        memcpy(&returns, at + i, sizeof returns);
+        memcpy(&feeds, at + i + 1, sizeof feeds);
+        found |= (quarters)(returns == '\r') & (quarters)(feeds == '\n');
+    }
+    return (found[0] | found[1] | found[2] | found[3]) != 0;
 }
 
 /* The same, and the delimiter's last byte is right: in text, where lines end everywhere. */
-static inline bool has_place(const char *at, size_t last_at, uint8_t last)
+ALWAYS_INLINE bool has_place(const char *at, size_t last_at, uint8_t last)
 {
-    halves found = {0, 0};
-#pragma GCC unroll 16
-    for (size_t i = 0; i < QUICK; i += sizeof(places))
-        found |= line_ends(at + i) & places_with(at + i + last_at, last);
-    return (found[0] | found[1]) != 0;
+    quarters found = {0};
+#pragma GCC unroll 8
+    for (size_t i = 0; i < QUICK; i += sizeof(wide_places)) {
+        wide_places returns, feeds, lasts;
+        memcpy(&returns, at + i, sizeof returns);
+        memcpy(&feeds, at + i + 1, sizeof feeds);
+        memcpy(&lasts, at + i + last_at, sizeof lasts);
+        found |= (quarters)(returns == '\r') & (quarters)(feeds == '\n') & (quarters)(lasts == last);
+    }
+    return (found[0] | found[1] | found[2] | found[3]) != 0;
 }
 
 /* One bit for each of the 16 places from `at` on where a delimiter may begin: where a line ends and the delimiter's
  * last byte is right, and, which is asked only if there are such places, the three behind the line's end. So a
  * sender who has chosen the boundary can make no more than every fifth place a candidate. */
-static inline uint32_t candidates(const char *at, size_t last_at, uint8_t last, uint8_t first)
+ALWAYS_INLINE uint32_t candidates(const char *at, size_t last_at, uint8_t last, uint8_t first)
 {
     halves found = line_ends(at) & places_with(at + last_at, last);
     if ((found[0] | found[1]) == 0)
@@ -174,7 +199,7 @@ static size_t first_whole(struct boundary *boundary, const char *at, uint32_t pl
 
 /* Goes over as many blocks of places as have a whole delimiter's length behind each: where it stopped, at a delimiter
  * (`is_found_out`) or where blocks end. */
-static size_t find_whole(struct boundary *boundary, struct span bytes, bool *is_found_out)
+ALWAYS_INLINE size_t find_whole_by(struct boundary *boundary, struct span bytes, bool *is_found_out)
 {
     size_t reach = sizeof(places) + boundary->length - 1; /* what one block looks at */
     size_t at = 0, looked_at = 0;                         /* up to there, for line ends */
@@ -201,6 +226,21 @@ static size_t find_whole(struct boundary *boundary, struct span bytes, bool *is_
     return at;
 }
 
+static size_t find_whole_narrow(struct boundary *boundary, struct span bytes, bool *is_found_out)
+{
+    return find_whole_by(boundary, bytes, is_found_out);
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static size_t find_whole_wide(struct boundary *boundary, struct span bytes,
+                                                              bool *is_found_out)
+{
+    return find_whole_by(boundary, bytes, is_found_out);
+}
+#else
+#define find_whole_wide find_whole_narrow
+#endif
+
 /* The last bytes, fewer than a block and a delimiter: where a delimiter, or what may be one, begins. */
 static size_t find_in_rest(struct boundary *boundary, struct span bytes, size_t *matched_out)
 {
@@ -224,7 +264,8 @@ static size_t find_in_rest(struct boundary *boundary, struct span bytes, size_t 
 size_t boundary_find(struct boundary *boundary, struct span bytes, size_t *matched_out)
 {
     bool is_found;
-    size_t at = find_whole(boundary, bytes, &is_found);
+    size_t at =
+        boundary->is_wide ? find_whole_wide(boundary, bytes, &is_found) : find_whole_narrow(boundary, bytes, &is_found);
     *matched_out = boundary->length;
     if (is_found)
         return at;

@@ -2,7 +2,7 @@
  *
  * A delimiter is CR LF, two dashes and the boundary (RFC 2046 5.1.1). No boundary holds a CR, so no delimiter
  * begins within another: what has turned out not to be one need not be looked at again. That makes the search
- * linear, and is why it can stop anywhere with no more than a count. It looks at 16 places at once, at some of the
+ * linear, and is why it can stop anywhere with no more than a count. It looks at 32 places at once, at some of the
  * delimiter's bytes; looking for CR alone, as one would first think of, is many times slower on bodies that are
  * full of them. */
 #pragma once
@@ -17,6 +17,7 @@ enum { BOUNDARY_MAX = 70, DELIMITER_MAX = BOUNDARY_MAX + 4 };
 struct boundary {
     char delimiter[DELIMITER_MAX];
     uint8_t length; /* of the delimiter */
+    bool is_wide;   /* 32 places are looked at together in one register, else in two */
     uint64_t steps; /* bytes looked at; those that were compared again, because a delimiter might begin there, twice */
 };
 

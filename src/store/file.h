@@ -34,8 +34,8 @@ struct file_store {
     _Atomic bool has_records; /* there may be something in the meta folder */
     struct threads *threads;
     struct turns *turns;
-    struct reserve **reserves;      /* one for each loop */
-    _Atomic unsigned long_uploads;  /* that share the window of write_back */
+    struct reserve **reserves;        /* one for each loop */
+    _Atomic unsigned long_uploads;    /* that share the window of write_back */
     _Atomic uint64_t free_of_debt_us; /* when the long calls so far will be paid off: see file_store_took */
 
     /* Inodes of folders whose names are durable, as far as it is remembered (file_folders.c). */
