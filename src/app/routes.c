@@ -117,6 +117,8 @@ static void begin_object(struct conn *conn, const struct request *request, struc
         raw_begin(conn, request, rest);
     else if (request->method == METHOD_DELETE)
         removal_begin(conn, request, rest);
+    else if (rest.length == 0)
+        listing_begin(conn, request);
     else
         files_begin(conn, request, rest);
 }

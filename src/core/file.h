@@ -45,8 +45,8 @@ int folder_remove(int folder, const char *name); /* -ENOTEMPTY */
 int folder_sync(int folder);
 int folder_system(int folder, struct file_system *system_out);
 
-/* Calls `each` for every name in the folder but `.` and `..`, in no order, until it returns false. */
-int folder_list(int folder, bool (*each)(void *owner, const char *name), void *owner);
+/* Calls `each` for every name in the folder but `.` and `..`, in no order, until it returns false. A link is no folder. */
+int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_folder), void *owner);
 
 /* Exclusive, as long as the descriptor is open. -EAGAIN: another process holds it. */
 int folder_lock(int folder);

@@ -40,6 +40,9 @@ void raw_begin(struct conn *conn, const struct request *request, struct span pat
 void files_begin(struct conn *conn, const struct request *request, struct span path);
 void removal_begin(struct conn *conn, const struct request *request, struct span path);
 
+/* GET and HEAD /files/?prefix=&after=&limit= */
+void listing_begin(struct conn *conn, const struct request *request);
+
 /* POST /upload. */
 void form_begin(struct conn *conn, const struct request *request);
 

@@ -100,8 +100,9 @@ struct sweep {
     unsigned files;
 };
 
-static bool sweep_file(void *owner, const char *name)
+static bool sweep_file(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     struct sweep *sweep = owner;
     file_object_sweep(sweep->store, sweep->instance, name);
     if (!file_intent_sweep(sweep->store, sweep->instance, name))
@@ -112,8 +113,9 @@ static bool sweep_file(void *owner, const char *name)
 }
 
 /* An instance's folder is locked while the instance lives: who can lock it may sweep it. */
-static bool sweep_instance(void *owner, const char *name)
+static bool sweep_instance(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     struct sweep *sweep = owner;
     if (strcmp(name, sweep->store->instance) == 0)
         return true;
@@ -220,8 +222,9 @@ static void warn_when_full(const struct file_store *store, const char *folder)
     log_end(&record);
 }
 
-static bool note_record(void *owner, const char *name)
+static bool note_record(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     struct file_store *store = owner;
     (void)name;
     atomic_store_explicit(&store->has_records, true, memory_order_relaxed);
@@ -290,6 +293,7 @@ static const struct store_ops ops = {.upload_stream = file_upload_stream,
                                      .remove = file_remove_call,
                                      .intend = file_intend,
                                      .settle = file_settle,
+                                     .list = file_list,
                                      .probe = file_probe,
                                      .forget = file_forget,
                                      .close = file_store_close};

@@ -3,12 +3,13 @@
  * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
  * file_publish.c makes it visible and removes it, file_intent.c several of them together, file_folders.c the folders
  * that they lie in; file_object.c keeps what belongs to an object beside its bytes; file_reader.c gives objects back;
- * file_calls.c answers what has one answer.
+ * file_calls.c answers what has one answer, file_list.c tells which objects there are.
  *
  * The folder: objects lie under their keys; `.penstock/staging/<instance>/`, locked by the instance that made it,
  * holds what needs a name before it is published; `.penstock/meta/` holds what the filesystem has no attributes for. */
 #pragma once
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #include "core/blocks.h"
@@ -115,6 +116,13 @@ bool file_remove_object(struct file_store *store, const char *key, const struct 
 /* Sets the error for a failed call that had to do with this key. False. */
 bool file_key_error(struct error *error, int result);
 
+/* Whether a failed call to open an object says that no object has this key. */
+static inline bool file_is_missing(int result)
+{
+    return result == -ENOENT || result == -ENOTDIR || result == -ELOOP || result == -EXDEV || result == -EISDIR ||
+           result == -ENXIO || result == -ENAMETOOLONG;
+}
+
 /* ---- file_folders.c ---- */
 
 /* The folder that `key` lies in, and the key's name there. `makes`: missing folders are made, and in durable mode the
@@ -170,5 +178,6 @@ bool file_remove_call(struct store *store, struct loop *loop, const char *key, c
                       struct store_call *call);
 bool file_intend(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
 bool file_settle(struct store *store, struct loop *loop, struct intent *intent);
+bool file_list(struct store *store, struct loop *loop, struct store_list *list);
 bool file_probe(struct store *store, struct loop *loop, struct store_call *call);
 void file_forget(struct store *store, struct store_call *call);

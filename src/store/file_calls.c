@@ -105,9 +105,7 @@ static void look_up(struct file_call *call)
     int result = file < 0 ? file : file_object_look(call->store, file, &question->status);
     if (result < 0) {
         file_close(&file);
-        bool is_missing = result == -ENOTDIR || result == -ELOOP || result == -EXDEV || result == -EISDIR ||
-                          result == -ENXIO || result == -ENAMETOOLONG;
-        file_key_error(&question->error, is_missing ? -ENOENT : result);
+        file_key_error(&question->error, file_is_missing(result) ? -ENOENT : result);
         return;
     }
     struct current_object object = {

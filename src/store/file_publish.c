@@ -37,9 +37,9 @@ bool file_key_error(struct error *error, int result)
 
 /* ---- what is there now ---- */
 
-static bool stop_at_first(void *owner, const char *name)
+static bool stop_at_first(void *owner, const char *name, bool is_folder)
 {
-    (void)name;
+    (void)name, (void)is_folder;
     *(bool *)owner = false;
     return false;
 }

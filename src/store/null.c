@@ -139,6 +139,12 @@ static bool null_settle(struct store *store, struct loop *loop, struct intent *i
     return true;
 }
 
+static bool null_list(struct store *store, struct loop *loop, struct store_list *list)
+{
+    (void)store, (void)loop, (void)list;
+    return true;
+}
+
 static bool null_probe(struct store *store, struct loop *loop, struct store_call *call)
 {
     (void)store, (void)loop, (void)call;
@@ -161,6 +167,7 @@ static const struct store_ops ops = {.upload_stream = null_upload_stream,
                                      .remove = null_remove,
                                      .intend = null_intend,
                                      .settle = null_settle,
+                                     .list = null_list,
                                      .probe = null_probe,
                                      .forget = null_forget,
                                      .close = null_close};

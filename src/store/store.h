@@ -61,6 +61,22 @@ struct intent {
     char name[INTENT_SIZE]; /* the store's own */
 };
 
+/* Which objects are asked for, and who is told of them. Zero-initialised but for what is said to be the caller's. */
+struct store_list {
+    struct span prefix, after; /* keys begin with the first and come behind the second; both may be empty */
+
+    /* The caller's: one object, in the order of the keys' bytes. False: no more. On any thread, one at a time, while the
+     * list is under way and never once `done` has been called. */
+    bool (*each)(struct store_list *list, const char *key, const struct object_status *status);
+    void (*done)(struct store_list *list);
+
+    uint8_t *room;            /* the caller's, of LIST_ROOM bytes, aligned as malloc does: the store works in it */
+    _Atomic bool is_unwanted; /* the caller may set it: the list ends soon */
+    struct error error;       /* none: all were told, or `each` did not want more */
+};
+
+enum { LIST_ROOM = 256 * 1024 };
+
 struct store_ops {
     /* Begins an object. True: `sink_out` and the credit it has granted already (0: grant follows, or done(failed)).
      * False: an error, found at once. The sink's source is set by who takes it, before anything else happens. */
@@ -87,6 +103,9 @@ struct store_ops {
     /* All are published and stay; or none is any more. One of those two it has to be: else the intent is left as it
      * is. */
     bool (*settle)(struct store *store, struct loop *loop, struct intent *intent);
+
+    /* Tells of objects. Those that come or go meanwhile may be among them or not. It can't be forgotten. */
+    bool (*list)(struct store *store, struct loop *loop, struct store_list *list);
 
     /* Whether objects can be put now. */
     bool (*probe)(struct store *store, struct loop *loop, struct store_call *call);

@@ -187,8 +187,9 @@ struct listing {
     char first;
 };
 
-static bool remove_each(void *owner, const char *name)
+static bool remove_each(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     struct listing *listing = owner;
     if (listing->seen++ == 0)
         listing->first = name[0];

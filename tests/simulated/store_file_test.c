@@ -373,8 +373,9 @@ static void who_is_never_let_finish_is_not_told_that_there_is_nothing(void **sta
     }
 }
 
-static bool remove_all(void *owner, const char *name)
+static bool remove_all(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     int inner = folder_open_beneath(*(int *)owner, name);
     if (inner < 0)
         return file_remove(*(int *)owner, name) == 0;
@@ -399,7 +400,7 @@ static void a_store_whose_folder_is_gone_is_unavailable(void **state)
         while (!put->source.is_open)
             stand_run(1);
         int data = folder_open("/data", false);
-        assert_true(remove_all(&data, "store"));
+        assert_true(remove_all(&data, "store", true));
         file_close(&data);
         stand_rest();
         assert_int_equal(put_code(put), ERROR_STORE_UNAVAILABLE);

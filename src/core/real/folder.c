@@ -80,7 +80,16 @@ int folder_system(int folder, struct file_system *system_out)
     return 0;
 }
 
-int folder_list(int folder, bool (*each)(void *owner, const char *name), void *owner)
+/* Some filesystems do not say with the name what it is of. */
+static bool is_folder(int folder, const struct dirent *entry)
+{
+    struct stat status;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_DIR;
+    return fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+}
+
+int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_folder), void *owner)
 {
     int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a position of its own */
     DIR *stream = again < 0 ? NULL : fdopendir(again);
@@ -94,7 +103,7 @@ int folder_list(int folder, bool (*each)(void *owner, const char *name), void *o
     bool goes_on = true;
     while (goes_on && (entry = readdir(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            goes_on = each(owner, entry->d_name);
+            goes_on = each(owner, entry->d_name, is_folder(again, entry));
     closedir(stream);
     return 0;
 }

@@ -100,8 +100,13 @@ int folder_system(int folder, struct file_system *system_out)
     return result;
 }
 
+struct seen {
+    char name[FILE_NAME_SIZE];
+    bool is_folder;
+};
+
 /* In an order of the seed; `each` may remove what it is told of. */
-int folder_list(int folder, bool (*each)(void *owner, const char *name), void *owner)
+int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_folder), void *owner)
 {
     struct inode *inode;
     int result = call_begin(CALL_READS);
@@ -112,17 +117,19 @@ int folder_list(int folder, bool (*each)(void *owner, const char *name), void *o
     size_t count = 0;
     for (const struct entry *entry = inode->entries; entry != NULL; entry = entry->next)
         count++;
-    char(*names)[FILE_NAME_SIZE] = machine_memory(count * sizeof *names);
+    struct seen *seen = machine_memory(count * sizeof *seen);
     size_t filled = 0;
-    for (const struct entry *entry = inode->entries; entry != NULL; entry = entry->next)
-        memcpy(names[filled++], entry->name, strlen(entry->name) + 1);
+    for (const struct entry *entry = inode->entries; entry != NULL; entry = entry->next, filled++) {
+        memcpy(seen[filled].name, entry->name, strlen(entry->name) + 1);
+        seen[filled].is_folder = entry->inode->is_folder;
+    }
     bool goes_on = true;
     for (size_t left = count; left > 0 && goes_on; left--) {
         size_t chosen = (size_t)machine_random(left);
-        goes_on = each(owner, names[chosen]);
-        memcpy(names[chosen], names[left - 1], FILE_NAME_SIZE);
+        goes_on = each(owner, seen[chosen].name, seen[chosen].is_folder);
+        seen[chosen] = seen[left - 1];
     }
-    free(names);
+    free(seen);
     return 0;
 }
 
