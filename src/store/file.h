@@ -92,7 +92,8 @@ struct file_object {
     struct digests *digests;       /* there from finish on */
     struct span content_type, content_encoding;
     bool has_meta;     /* its record lies in the meta folder, and goes when the object is not published */
-    uint64_t inode;    /* where it has */
+    uint64_t inode;    /* where it has, or its file is closed */
+    int64_t born_ns;   /* of a file that is closed: with the inode it says which one is ours */
     uint64_t replaced; /* inode of what had its name before and has no other; 0: there was nothing */
     bool has_replaced;
     bool has_swapped; /* what it replaced has its staged name, until the object is synced */

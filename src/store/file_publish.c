@@ -159,6 +159,19 @@ bool file_admit(struct file_store *store, const struct object_meta *meta, struct
 
 /* ---- publishing ---- */
 
+/* For a filesystem that can't rename without replacing, but perhaps can link. */
+static int link_staged(struct file_object *object, int folder, const char *name)
+{
+    struct file_store *store = object->store;
+    int waiting = object->file < 0 ? file_open_read(store->staging, object->staged) : -1;
+    int file = object->file < 0 ? waiting : object->file;
+    int result = file < 0 ? file : file_link(file, folder, name);
+    file_close(&waiting);
+    if (result == 0)
+        file_remove(store->staging, object->staged);
+    return result;
+}
+
 /* Gives the staged file its name, if nothing has it yet. */
 static int link_new(struct file_object *object, int folder, const char *name)
 {
@@ -166,11 +179,8 @@ static int link_new(struct file_object *object, int folder, const char *name)
     if (object->staged[0] == '\0')
         return file_link(object->file, folder, name);
     int result = file_rename(store->staging, object->staged, folder, name, RENAME_ONLY_NEW);
-    if (result == -EINVAL) { /* the filesystem can't rename without replacing, but perhaps it can link */
-        result = file_link(object->file, folder, name);
-        if (result == 0)
-            file_remove(store->staging, object->staged);
-    }
+    if (result == -EINVAL)
+        result = link_staged(object, folder, name);
     if (result == 0)
         object->staged[0] = '\0';
     return result;
@@ -302,9 +312,9 @@ static int publish_once(struct file_object *object,
 
 static bool is_ours(const struct file_object *object, int folder, const char *name)
 {
-    struct file_status ours, there;
-    return file_status(object->file, &ours) == 0 && file_status_of(folder, name, &there) == 0 &&
-           ours.inode == there.inode;
+    struct file_status ours = {.inode = object->inode, .born_ns = object->born_ns}, there;
+    return (object->file < 0 || file_status(object->file, &ours) == 0) && file_status_of(folder, name, &there) == 0 &&
+           ours.inode == there.inode && ours.born_ns == there.born_ns;
 }
 
 /* Takes its name back, with the turn of the key: who is told that it failed finds nothing. What has replaced it meanwhile is

@@ -11,15 +11,20 @@
 static int put_down(struct file_object *object)
 {
     struct file_store *store = object->store;
-    if (!store->has_unnamed_files)
-        return 0; /* such a filesystem may not rename without replacing, and then the descriptor is needed */
-    file_random_name(object->staged);
-    int result = file_link(object->file, store->staging, object->staged);
+    struct file_status status;
+    int result = file_status(object->file, &status);
+    if (result == 0 && object->staged[0] == '\0') {
+        file_random_name(object->staged);
+        result = file_link(object->file, store->staging, object->staged);
+        if (result < 0)
+            object->staged[0] = '\0';
+    }
     if (result < 0)
-        object->staged[0] = '\0';
-    else
-        file_close(&object->file);
-    return result;
+        return result;
+    object->inode = status.inode;
+    object->born_ns = status.born_ns;
+    file_close(&object->file);
+    return 0;
 }
 
 /* Blocking: the object is whole; its record goes with it, and in durable mode both go to the disk. */

@@ -55,6 +55,8 @@ static bool fail_at(enum deed deed, uint64_t nth)
         new = put_begin("a/key", 3000);
     else
         ask_begin(&asked, kinds[deed], "a/key", (struct conditions){0});
+    if (new != NULL)
+        new->waits = seed >= 2 * STAND_DISKS;
     stand_rest();
     bool has_failed = machine_fail_file_call(0, 0) >= nth;
     assert_true(asked.is_done);
@@ -65,7 +67,7 @@ static bool fail_at(enum deed deed, uint64_t nth)
 
 static void any_call_on_the_disk_may_fail(void **state)
 {
-    for_seeds(2 * STAND_DISKS)
+    for_seeds(4 * STAND_DISKS)
     {
         for (enum deed deed = 0; deed < (seed > STAND_DISKS ? DEED_LOOK : DEEDS); deed++) {
             bool has_failed = true;

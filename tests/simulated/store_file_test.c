@@ -51,6 +51,27 @@ static void what_is_put_again_replaces_what_was_there(void **state)
     }
 }
 
+/* What waits has no descriptor, and some filesystems can't rename without replacing. */
+static void what_waits_to_be_published_is_whole_on_every_filesystem(void **state)
+{
+    for_seeds(16)
+    {
+        struct machine_habits habits = {.has_no_unnamed_files = (seed & 1) != 0,
+                                        .has_no_attributes = (seed & 2) != 0,
+                                        .has_no_careful_renames = (seed & 4) != 0};
+        stand_begin(seed, &habits, (seed & 8) != 0);
+        struct put *put = put_begin("a/b", 1 + machine_random(5000));
+        put->waits = true;
+        stand_rest();
+        assert_int_equal(put_code(put), ERROR_NONE);
+        assert_true(put_is_there(put));
+        put_check_record(put);
+        assert_int_equal(machine_file_count("/data/.penstock/staging"), 0);
+        assert_int_equal(ask_to_remove("a/b"), ERROR_NONE);
+        stand_end();
+    }
+}
+
 static void files_that_others_put_there_are_objects_too(void **state)
 {
     for_seeds(12)
@@ -525,6 +546,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         seeded_test(what_is_put_can_be_read_and_removed),
         seeded_test(what_is_put_again_replaces_what_was_there),
+        seeded_test(what_waits_to_be_published_is_whole_on_every_filesystem),
         seeded_test(files_that_others_put_there_are_objects_too),
         seeded_test(a_record_is_for_one_state_of_one_file),
         seeded_test(conditions_decide),

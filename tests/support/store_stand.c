@@ -110,6 +110,7 @@ static void start_put(struct task *task)
                                .content_encoding = span_of(put->coding),
                                .is_size_known = put->is_size_known,
                                .size = put->size,
+                               .waits = put->waits,
                                .conditions = put->conditions};
     struct sink *sink;
     size_t credit;

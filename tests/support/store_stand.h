@@ -24,7 +24,7 @@ struct put {
     const char *key, *type, *coding;
     struct conditions conditions;
     uint64_t content, size;
-    bool is_size_known, has_begun, was_refused;
+    bool is_size_known, waits, has_begun, was_refused;
     struct checked_flow checked;
     struct scripted_source source;
     struct error error;

@@ -111,6 +111,8 @@ static int judge_rename(const struct place *from, const struct place *to, enum f
         return -ENOENT;
     if (how == RENAME_SWAPS && machine_habits()->has_no_swaps)
         return -EINVAL;
+    if (how == RENAME_ONLY_NEW && machine_habits()->has_no_careful_renames)
+        return -EINVAL;
     if (how == RENAME_SWAPS)
         return to->inode == NULL ? -ENOENT : 0;
     if (to->inode != NULL && how == RENAME_ONLY_NEW)

@@ -24,6 +24,7 @@ struct machine_habits {
     uint64_t disk_bytes;    /* of the disk in all; 0: no limit */
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
     bool has_no_swaps;                            /* it can't exchange names */
+    bool has_no_careful_renames;                  /* it can't rename without replacing */
     bool writes_need_threads;                     /* folder_system says so */
 };
 
