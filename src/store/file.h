@@ -124,6 +124,9 @@ static inline bool file_is_missing(int result)
            result == -ENXIO || result == -ENAMETOOLONG;
 }
 
+/* Blocking: the same for one that had to do with the store's own folders, which may have been removed under it. */
+bool file_store_error(struct file_store *store, struct error *error, int result, const char *doing);
+
 /* ---- file_folders.c ---- */
 
 /* The folder that `key` lies in, and the key's name there. `makes`: missing folders are made, and in durable mode the

@@ -25,7 +25,6 @@ struct intention {
     struct handle handle;
     struct intent *intent;
     const struct store_key *keys;
-    int result;
 };
 
 static struct intention *intention_of(struct file_call *call)
@@ -68,6 +67,14 @@ static int write_keys(int file, const struct store_key *keys)
     return writing.result;
 }
 
+/* Nobody looks at the intent before the call is back. */
+static void note_result(struct intention *intention, int result)
+{
+    if (result < 0)
+        file_store_error(intention->call.store, &intention->intent->error, result,
+                         "The note of objects that are published together could not be kept");
+}
+
 /* Blocking. */
 static void intend(struct file_call *call)
 {
@@ -85,7 +92,8 @@ static void intend(struct file_call *call)
     if (result < 0 && file >= 0)
         file_remove(store->staging, intention->intent->name);
     file_close(&file);
-    intention->result = result;
+    intention->intent->is_noted = result == 0;
+    note_result(intention, result);
 }
 
 /* Blocking. */
@@ -93,18 +101,18 @@ static void settle(struct file_call *call)
 {
     struct intention *intention = intention_of(call);
     struct file_store *store = call->store;
-    intention->result = file_remove(store->staging, intention->intent->name);
-    if (intention->result == 0 && store->terms.is_durable)
-        intention->result = folder_sync(store->staging);
+    int result = file_remove(store->staging, intention->intent->name);
+    if (result == 0 || result == -ENOENT)
+        intention->intent->is_noted = false;
+    if (result == 0 && store->terms.is_durable)
+        result = folder_sync(store->staging);
+    note_result(intention, result);
 }
 
 /* ---- the calls ---- */
 
 static void answer(struct intention *intention)
 {
-    if (intention->result < 0)
-        error_set_errno(&intention->intent->error, -intention->result,
-                        "The note of objects that are published together could not be kept");
     handle_close(intention->call.loop, &intention->handle);
     account_free(ACCOUNT_STORE, &intention, sizeof *intention);
 }

@@ -35,6 +35,27 @@ bool file_key_error(struct error *error, int result)
     }
 }
 
+/* The name of an open folder is gone, and so is whatever it had. */
+static bool was_removed(int folder)
+{
+    struct file_status status;
+    return file_status(folder, &status) == 0 && status.links == 0;
+}
+
+static bool removed_error(struct error *error)
+{
+    return error_set(error, ERROR_STORE_UNAVAILABLE,
+                     "The store's folder, or .penstock in it, was removed; whoever runs the server has to start it "
+                     "anew.");
+}
+
+bool file_store_error(struct file_store *store, struct error *error, int result, const char *doing)
+{
+    if (was_removed(store->staging) || was_removed(store->root))
+        return removed_error(error);
+    return error_set_errno(error, -result, doing);
+}
+
 /* ---- what is there now ---- */
 
 static bool stop_at_first(void *owner, const char *name, bool is_folder)
@@ -150,6 +171,8 @@ static bool has_space(struct file_store *store, const struct object_meta *meta, 
 
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error)
 {
+    if (was_removed(store->staging))
+        return removed_error(error);
     if (conflicts(store, meta->key, error))
         return false;
     if (has_conditions(&meta->conditions) && !judge(store, meta->key, &meta->conditions, error))
@@ -333,11 +356,10 @@ static void take_back(struct file_object *object)
 }
 
 /* There was no folder to put it into, as often as we made one. */
-static bool no_folder_error(const struct file_store *store, struct error *error)
+static bool no_folder_error(struct file_store *store, struct error *error)
 {
-    struct file_status root;
-    if (file_status(store->root, &root) == 0 && root.links == 0)
-        return error_set(error, ERROR_STORE_UNAVAILABLE, "The store's folder has been removed.");
+    if (was_removed(store->staging) || was_removed(store->root))
+        return removed_error(error);
     return error_set(error, ERROR_STORAGE_FAILED,
                      "The key's folder was removed each time that it was made for this object; send it again.");
 }

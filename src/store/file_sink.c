@@ -131,7 +131,7 @@ void file_sink_note(struct file_sink *file, int result, const char *doing)
 {
     struct error error;
     file->has_failed = result < 0;
-    if (result < 0 && !error_set_errno(&error, -result, doing))
+    if (result < 0 && !file_store_error(file->call.store, &error, result, doing))
         kept_error_set(&file->error, &error);
 }
 

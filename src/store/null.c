@@ -129,13 +129,17 @@ static bool null_remove(struct store *store, struct loop *loop, const char *key,
 /* What nobody keeps is never visible. */
 static bool null_intend(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent)
 {
-    (void)store, (void)loop, (void)keys, (void)intent;
+    (void)store, (void)loop, (void)keys;
+    intent->error.code = ERROR_NONE;
+    intent->is_noted = true;
     return true;
 }
 
 static bool null_settle(struct store *store, struct loop *loop, struct intent *intent)
 {
-    (void)store, (void)loop, (void)intent;
+    (void)store, (void)loop;
+    intent->error.code = ERROR_NONE;
+    intent->is_noted = false;
     return true;
 }
 

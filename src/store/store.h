@@ -58,6 +58,7 @@ enum { INTENT_SIZE = 32 };
 struct intent {
     void (*done)(struct intent *intent);
     struct error error;     /* none: it went well */
+    bool is_noted;          /* the store's: whoever opens it anew will find the intent */
     char name[INTENT_SIZE]; /* the store's own */
 };
 
@@ -101,7 +102,8 @@ struct store_ops {
     bool (*intend)(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
 
     /* All are published and stay; or none is any more. One of those two it has to be: else the intent is left as it
-     * is. */
+     * is. When it fails the objects can't stay, and `is_noted` says whether another intend has to come before the first
+     * of them is removed. */
     bool (*settle)(struct store *store, struct loop *loop, struct intent *intent);
 
     /* Tells of objects. Those that come or go meanwhile may be among them or not. It can't be forgotten. */

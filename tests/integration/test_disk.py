@@ -1,5 +1,6 @@
 """A disk that is full, slow, without attributes, or away. Mounting takes root, which whoever runs all tests is."""
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -65,6 +66,21 @@ def test_free_space_that_must_stay_is_kept(start, mount, tmp_path):
     (server.store.parent / 'other').unlink()
     assert requests.get(f'{server.url}/readyz', timeout=10).status_code == 200
     server.end(['a', 'c'])
+
+
+def test_a_store_whose_own_folder_was_removed_is_unavailable(start, mount, tmp_path):
+    server = start(store=small_ext4(mount, tmp_path) / 'files')
+    assert requests.put(f'{server.url}/files/a', data=b'1', timeout=10).status_code == 201
+    shutil.rmtree(server.store / '.penstock')
+    files = [('files', ('one', b'1')), ('files', ('two', b'2'))]
+    for answer in (requests.put(f'{server.url}/files/a', data=b'2', timeout=10),
+                   requests.put(f'{server.url}/files/b', data=b'2', timeout=10),
+                   requests.post(f'{server.url}/upload', files=files, timeout=10),
+                   requests.get(f'{server.url}/readyz', timeout=10)):
+        assert_problem(answer, 503, 'store_unavailable')
+        assert answer.headers['Retry-After']
+    assert requests.get(f'{server.url}/files/a', timeout=10).content == b'1'
+    server.end({'a': b'1'})
 
 
 def test_when_there_are_no_inodes_left_it_is_full(start, mount):

@@ -496,6 +496,71 @@ static void a_store_that_is_full_can_be_opened(void **state)
 
 /* ---- two at once, and questions that are forgotten ---- */
 
+static bool remove_each(void *owner, const char *name)
+{
+    int folder = *(int *)owner;
+    if (file_remove(folder, name) == 0)
+        return true;
+    int inner = folder_open_beneath(folder, name);
+    assert_true(inner >= 0);
+    assert_int_equal(folder_list(inner, remove_each, &inner), 0);
+    file_close(&inner);
+    assert_int_equal(folder_remove(folder, name), 0);
+    return true;
+}
+
+/* As `rm -r /data/.penstock`. */
+static void remove_own_folder(void)
+{
+    int own = folder_open("/data/.penstock", false), data = folder_open("/data", false);
+    assert_int_equal(folder_list(own, remove_each, &own), 0);
+    assert_int_equal(folder_remove(data, ".penstock"), 0);
+    file_close(&own);
+    file_close(&data);
+}
+
+static void noted(struct intent *intent)
+{
+    intent->name[INTENT_SIZE - 1] = 'x';
+}
+
+static enum error_code intend(struct intent *intent)
+{
+    struct store_key key = {.key = "a"};
+    *intent = (struct intent){.done = noted};
+    if (!stand.store->ops->intend(stand.store, stand.loop, &key, intent)) {
+        stand_rest();
+        assert_int_equal(intent->name[INTENT_SIZE - 1], 'x');
+    }
+    return intent->error.code;
+}
+
+static void a_store_whose_own_folder_was_removed_is_unavailable(void **state)
+{
+    for_seeds(8 * STAND_DISKS)
+    {
+        struct intent intent;
+        stand_begin(seed, stand_disk(seed), stand_chance(500));
+        put_whole("old/key", 100);
+        struct put *before = put_begin("a/key", 5000), *waiting = put_begin("b/key", 5000),
+                   *again = put_begin("old/key", 10);
+        waiting->waits = true;
+        stand_run(machine_random(30));
+        remove_own_folder();
+        stand_rest();
+        assert_true(put_code(before) == ERROR_NONE || put_code(before) == ERROR_STORE_UNAVAILABLE);
+        assert_true(put_code(waiting) == ERROR_NONE || put_code(waiting) == ERROR_STORE_UNAVAILABLE);
+        assert_true(put_code(again) == ERROR_NONE || put_code(again) == ERROR_STORE_UNAVAILABLE);
+        struct put *after = put_begin("c/key", 10);
+        stand_rest();
+        assert_int_equal(put_code(after), ERROR_STORE_UNAVAILABLE);
+        assert_int_equal(ask(ASK_PROBE, "").call.error.code, ERROR_STORE_UNAVAILABLE);
+        assert_int_equal(intend(&intent), ERROR_STORE_UNAVAILABLE);
+        assert_false(intent.is_noted);
+        stand_end();
+    }
+}
+
 static void two_stores_may_share_a_folder(void **state)
 {
     for_seeds(6 * STAND_DISKS)
@@ -562,6 +627,7 @@ int main(void)
         seeded_test(a_key_that_is_too_long_for_the_disk_is_refused),
         seeded_test(a_store_that_is_nearly_full_refuses),
         seeded_test(a_store_that_is_full_can_be_opened),
+        seeded_test(a_store_whose_own_folder_was_removed_is_unavailable),
         seeded_test(two_stores_may_share_a_folder),
         seeded_test(a_question_may_be_forgotten_at_any_moment),
     };
