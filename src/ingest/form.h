@@ -54,7 +54,6 @@ struct form_file {
     uint32_t number; /* of the part */
     uint16_t name_length, type_length;
     bool has_type;
-    bool may_be_there;       /* it may have to be removed */
     const char *name, *type; /* behind this record, as the key is */
     uint8_t *digests;        /* those that are shown, one behind the other */
 };

@@ -13,7 +13,7 @@ static struct {
     struct descriptor **all; /* a number is never given twice, so that whoever uses one after closing it is found */
     size_t count, size;
     size_t lost; /* numbers before this one were open when the power went */
-    uint64_t calls, fails_at;
+    uint64_t calls, fails_at, again_after;
     int failure;
 } table;
 
@@ -24,8 +24,14 @@ uint64_t machine_fail_file_call(uint64_t nth, int errno_value)
     uint64_t calls = table.calls;
     table.calls = 0;
     table.fails_at = nth;
+    table.again_after = 0;
     table.failure = errno_value < 0 ? errno_value : -errno_value;
     return calls;
+}
+
+void machine_fail_again_after(uint64_t calls)
+{
+    table.again_after = calls;
 }
 
 int call_begin(enum call_kind kind)
@@ -35,8 +41,11 @@ int call_begin(enum call_kind kind)
     table.calls++;
     if (machine_is_crashed())
         return -EIO;
-    if (table.calls == table.fails_at)
+    if (table.calls == table.fails_at) {
+        table.fails_at += table.again_after; /* 0: that was all */
+        table.again_after = 0;
         return table.failure;
+    }
     if (machine_chance(machine_habits()->slow_call))
         clock_spend(1000 * (SLOW_LEAST_MS + machine_random(SLOW_MOST_MS - SLOW_LEAST_MS + 1)));
     if (machine_chance(machine_habits()->file_error))

@@ -47,6 +47,9 @@ uint64_t machine_trace(void);             /* a hash of all that has happened: th
  * since the last call. Calls that give no result (closing, warming) are not counted. */
 uint64_t machine_fail_file_call(uint64_t nth, int errno_value);
 
+/* And so many calls after that one, one more fails with the same. To be asked for after it. */
+void machine_fail_again_after(uint64_t calls);
+
 /* Loses power: everything in files and folders that was not synced may be lost, as the seed decides (all, none, or some
  * pages; a link whose folder was not synced may or may not be there). What was open is closed, and connections are
  * reset. Between two events only; a machine_run in whose machine_watch it happens returns.
