@@ -187,10 +187,12 @@ void conn_answer(struct conn *conn, struct answer *answer)
     conn_note_answer(conn, answer, head_length);
     conn_set_state(conn, CONN_SENDING);
     socket_watch(conn->socket, 0);
-    if (conn->reader == NULL && keep_small(conn, parts))
+    if (conn->reader == NULL && keep_small(conn, parts)) {
+        conn->is_waiting = true; /* its client is waited for from when it was sent */
         loop_late(conn->http->loop, &conn->again);
-    else
+    } else {
         send_now(conn, parts);
+    }
 }
 
 void conn_answer_error(struct conn *conn, const struct error *error)
@@ -283,6 +285,9 @@ void conn_go_on(struct task *task)
 {
     struct conn *conn = container_of(task, struct conn, again);
     struct error why;
+    if (conn->is_waiting)
+        conn_touch(conn);
+    conn->is_waiting = false;
     if (!conn->is_broken) {
         conn_send_some(conn);
         return;

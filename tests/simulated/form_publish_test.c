@@ -6,7 +6,7 @@
 #include "support/posted_form.h"
 #include "support/seeds.h"
 
-enum { FILES = 3, LAST_CALLS = 14, GAPS = 8, MANY_FILES = 90, CALLS_A_TURN = 60 };
+enum { FILES = 3, CROWD = 4, LAST_CALLS = 14, GAPS = 8, MANY_FILES = 90, CALLS_A_TURN = 60 };
 
 static const char *const durable[] = {"--threads", "1", NULL}, *const quick[] = {"--threads", "1", "--durable", "no",
                                                                                  NULL};
@@ -62,6 +62,41 @@ static void what_is_stored_for_nobody_is_said_to_be(void **state)
         road_close(&road);
     }
     assert_true(getenv("SEED") != NULL || (told > 0 && untold > 0));
+}
+
+/* ---- time-outs ---- */
+
+/* The loop may be held by the disk for longer than the client may take to read: that is not his fault. */
+static void an_answer_does_not_time_out_before_it_was_sent(void **state)
+{
+    static const char *const hasty[] = {"--threads", "1", "--durable", "no", "--body-timeout", "1ms", NULL};
+    unsigned stored = 0;
+    for_seeds(200)
+    {
+        struct road road;
+        struct posted_form forms[CROWD];
+        struct client *clients[CROWD];
+        struct machine_habits habits = {.slow_call = 50, .has_no_attributes = seed % 2 == 0};
+        heard_count = 0;
+        machine_start(seed, &habits);
+        road_open(&road, hasty);
+        for (unsigned i = 0; i < CROWD; i++) {
+            posted_make_files(&forms[i], FILES, 100);
+            posted_write(&forms[i], "", 0);
+            clients[i] = road_send(&forms[i].text);
+        }
+        road_run();
+        for (unsigned i = 0; i < CROWD; i++) {
+            int status = road_status(clients[i]);
+            assert_true(status == 201 || status == 408);
+            assert_false(client_was_reset(clients[i]));
+            stored += status == 201;
+            posted_free(&forms[i]);
+        }
+        assert_int_equal(heard_events("request", NULL), CROWD);
+        road_close(&road);
+    }
+    assert_true(getenv("SEED") != NULL || stored > 0);
 }
 
 /* ---- a fault, and something more ---- */
@@ -229,6 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         seeded_test(what_is_stored_for_nobody_is_said_to_be),
+        seeded_test(an_answer_does_not_time_out_before_it_was_sent),
         seeded_test(sv_01_a_kill_while_it_is_undone_leaves_all_or_nothing),
         seeded_test(sv_01_a_second_fault_leaves_nothing_that_is_not_said),
         seeded_test(many_files_do_not_hold_the_loop),
