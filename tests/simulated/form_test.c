@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "app/state.h"
 #include "support/posted_form.h"
 #include "support/seeds.h"
 
@@ -89,24 +88,6 @@ static void forms_are_stored_as_they_were_sent(void **state)
 
 /* ---- what it costs ---- */
 
-/* Everything that uploads are charged for, but blocks, which the store has from the start. */
-static int64_t held(const struct road *road)
-{
-    static const enum account accounts[] = {ACCOUNT_FORM, ACCOUNT_UPLOAD, ACCOUNT_STORE};
-    int64_t bytes = 0;
-    for (unsigned i = 0; i < sizeof accounts / sizeof accounts[0]; i++)
-        bytes += account_used(accounts[i]) - road->idle[accounts[i]];
-    return bytes;
-}
-
-static void check_tickets(void *owner)
-{
-    const struct road *road = owner;
-    int64_t promised = budget_used(road->server->uploads);
-    if (held(road) > promised)
-        fail_msg("%lld bytes are held, and the tickets are for %lld", (long long)held(road), (long long)promised);
-}
-
 static void forms_hold_no_more_than_their_tickets(void **state)
 {
     for_seeds(SEEDS(60))
@@ -117,7 +98,7 @@ static void forms_hold_no_more_than_their_tickets(void **state)
         struct machine_habits habits = dawdling(seed);
         machine_start(seed, &habits);
         road_open(&road, seed % 4 == 1 ? quick : durable);
-        machine_watch(check_tickets, &road);
+        machine_watch(road_check_tickets, &road);
         post_all(forms, clients);
         road_run();
         for (unsigned i = 0; i < FORMS; i++)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "app/state.h"
 #include "core/blocks.h"
 
 enum { MANY = 3000000, LONG_MS = 10 * 60 * 1000, FLAGS_MOST = 40 };
@@ -106,6 +107,24 @@ void road_check_idle(const struct road *road)
 {
     road_check_memory(road);
     assert_int_equal(road_staged(), 0);
+}
+
+/* Everything that uploads are charged for, but blocks, which the store has from the start. */
+static int64_t held(const struct road *road)
+{
+    static const enum account accounts[] = {ACCOUNT_FORM, ACCOUNT_UPLOAD, ACCOUNT_STORE};
+    int64_t bytes = 0;
+    for (unsigned i = 0; i < sizeof accounts / sizeof accounts[0]; i++)
+        bytes += account_used(accounts[i]) - road->idle[accounts[i]];
+    return bytes;
+}
+
+void road_check_tickets(void *owner)
+{
+    const struct road *road = owner;
+    int64_t promised = budget_used(road->server->uploads);
+    if (held(road) > promised)
+        fail_msg("%lld bytes are held, and the tickets are for %lld", (long long)held(road), (long long)promised);
 }
 
 void road_end(struct road *road)

@@ -36,6 +36,9 @@ void road_check_idle(const struct road *road);
 void road_check_memory(const struct road *road);
 unsigned road_staged(void);
 
+/* For machine_watch, with the road as its owner: uploads hold no more than their tickets are for. */
+void road_check_tickets(void *road);
+
 /* Objects in the store, and records of objects that have no attributes. */
 unsigned road_objects(void);
 unsigned road_records(void);
