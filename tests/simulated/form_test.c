@@ -86,6 +86,66 @@ static void forms_are_stored_as_they_were_sent(void **state)
     }
 }
 
+/* ---- what is wrong first is told ---- */
+
+/* Sends a form's body after a head, in pieces of so many bytes; the status and the word of the answer are `expected`. */
+static void check_refused(const char *body, size_t piece, const char *expected)
+{
+    struct text text = {0};
+    struct reply reply;
+    struct client *client = client_connect(ROAD_ADDRESS);
+    char said[64];
+    text_print(&text,
+               "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\n"
+               "Content-Length: %zu\r\n\r\n%s",
+               strlen(body), body);
+    for (size_t at = 0; at < text.length; at += piece) {
+        client_send(client, text.bytes + at, piece < text.length - at ? piece : text.length - at);
+        if (piece < text.length)
+            road_settle();
+    }
+    road_run();
+    int status = status_of(client, &reply);
+    const char *code = status == 0 ? NULL : memmem(reply.body.at, reply.body.length, "\"code\":\"", 8);
+    snprintf(said, sizeof said, "%d %.*s", status, code == NULL ? 0 : (int)strcspn(code + 8, "\""),
+             code == NULL ? "" : code + 8);
+    if (strcmp(said, expected) != 0)
+        fail_msg("in pieces of %zu: %s instead of %s", piece, said, expected);
+    text_free(&text);
+}
+
+#define FILE_OF(name, body) "--B\r\nContent-Disposition: form-data; name=" name "; filename=x\r\n\r\n" body "\r\n"
+
+static void the_first_fault_of_a_form_is_told_however_it_is_cut(void **state)
+{
+    static const char *const small[] = {"--max-file-size", "9", NULL};
+    static const struct {
+        const char *body, *expected;
+    } forms[] = {
+        {FILE_OF("a", "0123456789") "--B-oops", "413 file_too_large"},
+        {FILE_OF("a", "0123456789") "--B\r\nno head\r\n\r\n", "413 file_too_large"},
+        {FILE_OF("a", "0123456789"), "413 file_too_large"}, /* and it has no end */
+        {FILE_OF("a", "01") FILE_OF("b", "0123456789") "--B-oops", "413 file_too_large"},
+        {FILE_OF("a", "012345678") "--B-oops" FILE_OF("b", "0123456789"), "400 malformed_multipart"},
+        {FILE_OF("a", "0\r\n--B-oops0123456789"), "400 malformed_multipart"},
+    };
+    for_seeds(SEEDS(KINDS))
+    {
+        struct road road;
+        struct machine_habits habits = disk_of(seed);
+        machine_start(seed, &habits);
+        road_open(&road, small);
+        for (unsigned i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+            static const size_t pieces[] = {1000, 1, 7, 64, 90, 120, 130};
+            for (unsigned p = 0; p < sizeof pieces / sizeof pieces[0]; p++)
+                check_refused(forms[i].body, pieces[p], forms[i].expected);
+        }
+        assert_int_equal(road_objects(), 0);
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
 /* ---- what it costs ---- */
 
 static void forms_hold_no_more_than_their_tickets(void **state)
@@ -381,6 +441,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         seeded_test(forms_are_stored_as_they_were_sent),
+        seeded_test(the_first_fault_of_a_form_is_told_however_it_is_cut),
         seeded_test(forms_hold_no_more_than_their_tickets),
         seeded_test(forms_wait_in_line_for_memory),
         seeded_test(sv_01_a_form_that_is_cut_anywhere_leaves_nothing),
