@@ -5,7 +5,8 @@
 
 #include "core/account.h"
 
-enum { PART_LEAST = 56 /* bytes of a file's part in a body, its boundary and texts aside */ };
+/* Bytes of a file's part in a body, its delimiter and texts aside. The empty line's end may be the next delimiter's. */
+enum { PART_LEAST = sizeof "\r\nContent-Disposition:form-data;name=;filename=\r\n" - 1 };
 
 static struct form *form_of(struct exchange *exchange)
 {
@@ -147,7 +148,7 @@ static bool take_ticket(struct form *form, const struct request *request)
     struct intake *intake = &form->ingest->intake;
     form->memory.limit = most_of_parts(form, request);
     uint64_t bytes = form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) +
-                     FORM_CALLS_SIZE + FORM_PIECE_SIZE + form->memory.limit;
+                     FORM_CALLS_SIZE + form_memory_most(form->memory.limit);
     return ticket_take(intake->budget, intake->loop, &form->ticket, bytes);
 }
 

@@ -86,6 +86,12 @@ struct span form_text_next(struct form_text *text)
     return part;
 }
 
+/* Each piece but the last is full, or was charged as if it were. */
+uint64_t form_memory_most(uint64_t limit)
+{
+    return FORM_PIECE_SIZE + limit + limit / ROOM * (FORM_PIECE_SIZE - ROOM);
+}
+
 void form_memory_free(struct form_memory *memory)
 {
     for (struct form_piece *piece = memory->first, *next; piece != NULL; piece = next) {

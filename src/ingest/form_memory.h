@@ -41,4 +41,8 @@ bool form_memory_charge(struct form_memory *memory, size_t bytes, struct error *
 /* Takes what lies in one piece off the front of the text; empty when nothing is left. */
 struct span form_text_next(struct form_text *text);
 
+/* All bytes that are held while `limit` is kept: with the heads of the pieces, which count for nobody's limit, and the free
+ * end of the last one. */
+uint64_t form_memory_most(uint64_t limit);
+
 void form_memory_free(struct form_memory *memory);

@@ -66,6 +66,26 @@ static void texts_and_records_lie_behind_one_another_whatever_the_pieces(void **
     }
 }
 
+static void no_more_is_held_than_was_said_whatever_the_limit(void **state)
+{
+    (void)state;
+    static const uint64_t limits[] = {8, 4079, 4080, 4081, 8160, 100000, 4080 * 1000, 4096 * 1000};
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        for (size_t size = 8; size <= FORM_TAKE_MAX; size *= 4) {
+            struct form_memory memory = {.limit = limits[i]};
+            struct error error;
+            while (form_memory_take(&memory, size, &error) != NULL)
+                continue;
+            if (memory.last != NULL) {
+                struct form_text text = form_memory_begin(&memory);
+                assert_true(add(&memory, &text, (size_t)(memory.limit - memory.used), 5000));
+            }
+            assert_in_range(account_used(ACCOUNT_FORM), 0, form_memory_most(limits[i]));
+            form_memory_free(&memory);
+        }
+    }
+}
+
 /* How a body was cut decides nothing. */
 static void the_limit_is_the_same_however_the_bytes_come(void **state)
 {
@@ -113,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_and_records_lie_behind_one_another_whatever_the_pieces),
+        cmocka_unit_test(no_more_is_held_than_was_said_whatever_the_limit),
         cmocka_unit_test(the_limit_is_the_same_however_the_bytes_come),
         cmocka_unit_test(without_memory_it_says_so),
     };
