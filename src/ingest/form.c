@@ -1,6 +1,7 @@
 /* POST /upload: a form's life, from its head to its end. */
 #include "ingest/form.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 
 #include "core/account.h"
@@ -11,6 +12,24 @@ enum { PART_LEAST = sizeof "\r\nContent-Disposition:form-data;name=;filename=\r\
 static struct form *form_of(struct exchange *exchange)
 {
     return container_of(exchange, struct form, exchange);
+}
+
+void form_set_state(struct form *form, enum form_state state)
+{
+    static const unsigned next[] = {
+        [FORM_WAITING] = 1U << FORM_PARSING,
+        [FORM_PARSING] = 1U << FORM_STUCK | 1U << FORM_STAGING,
+        [FORM_STUCK] = 1U << FORM_PARSING,
+        [FORM_STAGING] = 1U << FORM_INTENDING | 1U << FORM_PUBLISHING | 1U << FORM_ANSWERED,
+        [FORM_INTENDING] = 1U << FORM_PUBLISHING | 1U << FORM_UNDOING,
+        [FORM_PUBLISHING] = 1U << FORM_SETTLING | 1U << FORM_UNDOING,
+        [FORM_SETTLING] = 1U << FORM_UNDOING | 1U << FORM_ANSWERED,
+        [FORM_UNDOING] = 0,
+        [FORM_ANSWERED] = 0,
+    };
+    assert((next[form->state] & 1U << state) != 0);
+    (void)next;
+    form->state = state;
 }
 
 /* ---- the end ---- */
@@ -42,7 +61,7 @@ void form_fail(struct form *form, const struct error *why)
 static void form_gone(struct exchange *exchange, const struct error *why)
 {
     struct form *form = form_of(exchange);
-    if (form->state == FORM_WAITING || form->state == FORM_PARSING) {
+    if (form_is_unpublished(form)) {
         form_abort_files(form, why);
         form_free(form);
         return;
@@ -60,7 +79,7 @@ static void form_room(struct exchange *exchange, struct room *room_out)
 {
     struct form *form = form_of(exchange);
     *room_out = (struct room){NULL, 0};
-    if (form->state != FORM_PARSING || form->is_stuck)
+    if (form->state != FORM_PARSING)
         return;
     room_out->length = FORM_SLICE;
     if (form->part != PART_FILE)
@@ -79,7 +98,7 @@ static bool form_awaits(struct exchange *exchange)
 {
     struct form *form = form_of(exchange);
     bool has_room = form->part != PART_FILE || upload_awaits(form->flow->upload);
-    return form->state == FORM_PARSING && !form->is_stuck && has_room;
+    return form->state == FORM_PARSING && has_room;
 }
 
 static void form_body(struct exchange *exchange, const uint8_t *bytes, size_t length)
@@ -109,7 +128,7 @@ static bool begin_parsing(struct form *form, struct error *error)
     if (form->room == NULL)
         return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for this form; try again.");
     multipart_begin(&form->multipart, &boundary, &parts, form->room);
-    form->state = FORM_PARSING;
+    form_set_state(form, FORM_PARSING);
     return true;
 }
 

@@ -21,6 +21,8 @@ enum {
 enum form_state {
     FORM_WAITING,    /* for its ticket */
     FORM_PARSING,    /* takes its body; its files are staged */
+    FORM_STUCK,      /* the same, but of what is here nothing can be taken now: no more is read */
+    FORM_STAGING,    /* all of its body was taken, and it is a form; the last files are staged */
     FORM_INTENDING,  /* the store notes what will be published */
     FORM_PUBLISHING, /* the point of no return */
     FORM_SETTLING,   /* all are visible; the store forgets its note */
@@ -78,7 +80,6 @@ struct form {
     struct multipart multipart; /* of which only the boundary is set before it has its ticket */
     char *room;                 /* the parser's */
     enum form_part part;
-    bool is_stuck;      /* more is here to be told, and can't be yet */
     bool is_body_whole; /* no more will come */
     uint8_t *rest;      /* bytes that were not parsed yet: rest_at .. rest_end */
     size_t rest_at, rest_end;
@@ -96,6 +97,15 @@ struct form {
 };
 
 /* ---- form.c ---- */
+
+/* The one way from state to state; which ways there are stands there. */
+void form_set_state(struct form *form, enum form_state state);
+
+/* Nothing of it is being published: who ends it leaves nothing. */
+static inline bool form_is_unpublished(const struct form *form)
+{
+    return form->state <= FORM_STAGING;
+}
 
 /* Ends it with this error: nothing of it is stored. */
 void form_fail(struct form *form, const struct error *why);

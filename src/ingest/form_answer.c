@@ -182,7 +182,7 @@ static void answer_large(struct form *form, struct answer *answer)
     json_begin(&writing.json, form->room, PIECE, count);
     write_large(&writing.json, form);
     json_end(&writing.json);
-    form->state = FORM_ANSWERED;
+    form_set_state(form, FORM_ANSWERED);
     form->reader.ops = &reader_ops;
     answer->reader = &form->reader;
     answer->length = writing.at;

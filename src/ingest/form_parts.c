@@ -104,9 +104,10 @@ static bool take_event(struct form *form, enum multipart_event event, struct spa
     case MULTIPART_PART_END:
         return end_part(form, error);
     case MULTIPART_NO_CREDIT:
-        form->is_stuck = form->part != PART_UNNAMED;
-        if (!form->is_stuck)
+        if (form->part == PART_UNNAMED)
             form->part = PART_TO_OPEN; /* it is not empty */
+        else
+            form_set_state(form, FORM_STUCK);
         return true;
     case MULTIPART_REFUSED:
         refuse(form, error);
@@ -128,24 +129,24 @@ static bool is_too_large(const struct form *form)
 static bool parse(struct form *form, struct span *bytes, struct error *error)
 {
     enum multipart_event event;
-    form->is_stuck = false;
+    if (form->state == FORM_STUCK)
+        form_set_state(form, FORM_PARSING);
     do {
         struct span data;
         size_t taken;
         error->code = ERROR_NONE;
-        if (form->part == PART_TO_OPEN && !form_open_file(form, error)) {
-            form->is_stuck = error->code == ERROR_NONE;
-            return form->is_stuck;
-        }
-        if (is_too_large(form)) {
-            form->is_stuck = true;
+        bool is_open = form->part != PART_TO_OPEN || form_open_file(form, error);
+        if (!is_open && error_is_set(error))
+            return false;
+        if (!is_open || is_too_large(form)) {
+            form_set_state(form, FORM_STUCK);
             return true;
         }
         event = multipart_parse(&form->multipart, *bytes, credit_of(form), &taken, &data, error);
         *bytes = span_from(bytes->at + taken, bytes->length - taken);
         if (!take_event(form, event, data, error))
             return false;
-    } while (event != MULTIPART_MORE && !form->is_stuck);
+    } while (event != MULTIPART_MORE && form->state == FORM_PARSING);
     return true;
 }
 
@@ -200,11 +201,15 @@ static void fail_in_part(struct form *form, struct error *error)
 static void look_on(struct form *form)
 {
     struct error error;
-    if (!form->is_body_whole || form->is_stuck)
+    if (!form->is_body_whole || form->state == FORM_STUCK)
         return;
-    if (!multipart_finish(&form->multipart, &error))
+    if (form->state == FORM_PARSING && !multipart_finish(&form->multipart, &error)) {
         form_fail(form, &error);
-    else if (!form_has_flows(form))
+        return;
+    }
+    if (form->state == FORM_PARSING)
+        form_set_state(form, FORM_STAGING);
+    if (!form_has_flows(form))
         form_publish(form);
 }
 
@@ -213,23 +218,19 @@ void form_take(struct form *form, const uint8_t *bytes, size_t length)
     struct span rest = span_from((const char *)bytes, length);
     struct error error;
     form->handle.progress_ms = loop_now_ms(form->ingest->intake.loop);
-    if (form->is_stuck) { /* its body has ended meanwhile */
-        look_on(form);
-    } else if (!parse(form, &rest, &error) || (rest.length > 0 && !keep_rest(form, rest, &error))) {
+    if (!parse(form, &rest, &error) || (rest.length > 0 && !keep_rest(form, rest, &error)))
         fail_in_part(form, &error);
-    } else {
+    else
         look_on(form);
-    }
 }
 
 void form_go_on(struct form *form)
 {
     struct error error;
-    if (form->is_stuck && !parse_rest(form, &error)) {
+    if (form->state == FORM_STUCK && !parse_rest(form, &error))
         fail_in_part(form, &error);
-    } else if (form->is_body_whole) {
+    else if (form->is_body_whole)
         look_on(form);
-    } else if (!form->is_stuck) {
+    else if (form->state == FORM_PARSING)
         conn_resume(form->exchange.conn);
-    }
 }

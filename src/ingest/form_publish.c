@@ -137,7 +137,7 @@ static void undo_some(struct task *turn)
 /* One that could not be published may be visible all the same. */
 static void undo(struct form_publication *publication)
 {
-    publication->form->state = FORM_UNDOING;
+    form_set_state(publication->form, FORM_UNDOING);
     if (publication->has_begun)
         begin_turns(publication, undo_some);
     else
@@ -198,7 +198,7 @@ static void all_removed(struct form_publication *publication)
 /* The last one has an end. */
 static void all_ended(struct form_publication *publication)
 {
-    publication->form->state = FORM_SETTLING;
+    form_set_state(publication->form, FORM_SETTLING);
     if (error_is_set(&publication->error))
         undo(publication);
     else if (publication->intent.is_noted)
@@ -216,7 +216,7 @@ void form_sink_done(struct form_file *file, const struct outcome *outcome)
     file->sink = NULL;
     if (has_failed)
         form_name_part(&error, file->number, span_from(file->name, file->name_length));
-    if (form->state == FORM_PARSING) { /* it was staged, and is not any more */
+    if (form_is_unpublished(form)) { /* it was staged, and is not any more */
         form_fail(form, &error);
         return;
     }
@@ -241,7 +241,7 @@ static void publish_some(struct task *turn)
 
 static void publish_all(struct form_publication *publication)
 {
-    publication->form->state = FORM_PUBLISHING;
+    form_set_state(publication->form, FORM_PUBLISHING);
     publication->has_begun = true;
     for (const struct form_file *file = publication->form->files; file != NULL; file = file->next)
         publication->under_way++;
@@ -283,6 +283,6 @@ void form_publish(struct form *form)
         publish_all(publication);
         return;
     }
-    form->state = FORM_INTENDING;
+    form_set_state(form, FORM_INTENDING);
     ask_for_note(publication, intended);
 }
