@@ -621,6 +621,8 @@ static void mp_28_a_file_name_makes_a_file(void **state)
 {
     (void)state;
     static const struct sample samples[] = {
+        {IN("--B\r\nContent-Disposition:form-data;name=a;filename=b\r\n\r\n--B--"), /* none is shorter: PART_LEAST (form.c) */
+         "1 a file \"b\" ''; whole"},
         {ONE(D("name=a") "Content-Type: application/octet-stream\r\n"), "1 a type application/octet-stream 'x'; whole"},
         {NAMED("name=a; filename=b"), "1 a file \"b\" 'x'; whole"},
         {NAMED("name=a; filename=\"\""), "1 a file \"\" 'x'; whole"},
