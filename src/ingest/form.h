@@ -5,7 +5,12 @@
  * A form takes one ticket before its first body byte, for everything that it may ever hold. Its parts come one after
  * another. A file is an upload under that ticket, until it is staged; then only its sink is kept, and a record. When
  * the body has ended well, all files are published together. What fails before leaves nothing; once publishing has
- * begun it goes on without the client. One loop. */
+ * begun it goes on without the client.
+ *
+ * All of it runs on the loop of its connection, and all sizes are bytes. The form owns everything that its record
+ * points to, and itself: whoever ends it (form_fail, form_free, form_answer, and what may call them) leaves the caller
+ * with a pointer that must not be used any more. Errors are told once, by form_fail, to the client; `error` is set
+ * where a function says false, and only there. */
 #pragma once
 
 #include "ingest/form_memory.h"
@@ -74,8 +79,7 @@ struct form {
     struct handle handle;
     enum form_state state;
     const char *base_url, *request_id; /* in `text` */
-    unsigned shown;                    /* digests */
-    uint64_t fields_size;              /* what its ticket has for its parts */
+    unsigned shown;                    /* digests, bits of enum digest_kind */
 
     struct multipart multipart; /* of which only the boundary is set before it has its ticket */
     char *room;                 /* the parser's */
@@ -107,57 +111,70 @@ static inline bool form_is_unpublished(const struct form *form)
     return form->state <= FORM_STAGING;
 }
 
-/* Ends it with this error: nothing of it is stored. */
+/* Ends it with this error, which is copied and answered if the client is still there: nothing of it is stored. The form
+ * is gone. */
 void form_fail(struct form *form, const struct error *why);
 
-/* Nobody asks for it any more. */
+/* Gives back its memory, its ticket and its handle. Its files have been published or aborted, and nothing is under way.
+ * The form is gone. */
 void form_free(struct form *form);
-
-/* Ends what has not been published. */
-void form_abort_files(struct form *form, const struct error *why);
 
 /* ---- form_parts.c ---- */
 
-/* Bytes of the body: all are taken. It may have ended when this returns. */
+/* The next `length` bytes of the body, while it is PARSING: all are taken, and what can't be used yet is copied; then
+ * it is STUCK. None: the body has ended, if is_body_whole says so. The form may be gone when this returns: what was
+ * wrong (multipart.h, form_memory.h, OUT_OF_MEMORY) has been answered, or the end was all right. */
 void form_take(struct form *form, const uint8_t *bytes, size_t length);
 
 /* Something that was waited for may be there: goes on with what is left, or with the end. From a call back of one's
- * own. */
+ * own, as the form may be gone when this returns. */
 void form_go_on(struct form *form);
 
-/* Says in front of the error which part it is about. */
+/* Says in front of the error which part it is about: its number, and up to 40 bytes of its name, UTF-8, which may be
+ * empty. The detail that was there is kept whole. */
 void form_name_part(struct error *error, unsigned number, struct span name);
 
 /* ---- form_files.c ---- */
 
-/* Opens the file whose part has begun. False: with an error, or (no error) when no flow is free yet. */
+/* Opens the file whose part has begun (multipart.part): a record in the form's memory, and an upload in a free flow,
+ * which are the form's; `part` is PART_FILE then. False: with an error (FORM_FIELDS_TOO_LARGE, OUT_OF_MEMORY, the
+ * store's own), or with none where no flow is free yet: form_go_on follows when one is. */
 bool form_open_file(struct form *form, struct error *error);
 
-/* Its last byte has come. False with an error. */
+/* The last byte of the file in `flow` has come; it is staged on its own. False: OUT_OF_MEMORY. */
 bool form_end_file(struct form *form, struct error *error);
 
 bool form_has_flows(const struct form *form); /* a file is not staged yet */
 
+/* Ends the uploads that are under way and aborts the sinks that are staged; each is logged with `why`. What has been
+ * published stays. */
+void form_abort_files(struct form *form, const struct error *why);
+
 /* The record of the log for the end of a file that is staged or published; `why` NULL: it went well. */
 void form_log_file(const struct form_file *file, const char *event, const struct error *why);
 
-/* What the uploads of all flows take; and what one file takes until the form is answered, but for its texts. */
+/* What the uploads of all flows take at once; and what one file takes until the form is answered, but for its texts:
+ * two parts of a ticket. `shown`: the digests that are taken, bits of enum digest_kind. */
 size_t form_flows_size(const struct ingest *ingest, unsigned shown);
 size_t form_file_size(const struct ingest *ingest, unsigned shown);
 
 /* ---- form_publish.c ---- */
 
-/* All files are staged, and the body has ended well. */
+/* All files are staged, and the body has ended well: publishes them and answers. The form may be gone when this
+ * returns, and goes on without its client once it is PUBLISHING. */
 void form_publish(struct form *form);
 
-/* A staged sink has something to say. */
+/* The sink of a staged file was published or has failed; it is the store's again. The outcome is the caller's. From a
+ * call back of the sink; the form may be gone when this returns. */
 void form_sink_done(struct form_file *file, const struct outcome *outcome);
 
 /* ---- form_answer.c ---- */
 
-/* 201; the form is freed, or will be when its answer has been read. */
+/* 201 with what became of each part; the form is gone, or will be when its answer has been read (ANSWERED). Its client
+ * is there. */
 void form_answer(struct form *form);
 
-/* Where a digest's bytes are in form_file.digests; NULL: it is not shown. And how many bytes there are in all. */
+/* Where a digest's bytes are in form_file.digests, which stay the file's; NULL: it is not shown. And how many bytes
+ * all of those take that are shown. */
 uint8_t *form_digest(const struct form *form, const struct form_file *file, enum digest_kind kind);
 size_t form_digests_size(unsigned shown);
