@@ -76,3 +76,16 @@ static inline char *ascii_put_number(char *at, uint64_t number)
         *at++ = digits[--count];
     return at;
 }
+
+/* Eight characters at once, and the same one eight times, to be compared in one step. */
+static inline uint64_t ascii_load8(const char *at)
+{
+    uint64_t bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return bytes;
+}
+
+static inline uint64_t ascii_eight_of(unsigned char byte)
+{
+    return byte * UINT64_C(0x0101010101010101);
+}

@@ -126,17 +126,24 @@ static void put_escape(struct json *json, char c)
     put(json, span_from((char[]){'\\', 'u', '0', '0', digits[c >> 4 & 1], digits[c & 15]}, 6));
 }
 
-static size_t before(const char *at, size_t length, char c)
+/* No quote, backslash, control character or byte beyond ASCII. */
+static bool eight_are_plain(const char *at)
 {
-    const char *found = length > 0 ? memchr(at, c, length) : NULL;
-    return found != NULL ? (size_t)(found - at) : length;
+    const uint64_t tops = ascii_eight_of(0x80), ones = ascii_eight_of(1);
+    /* With its top bit set no byte borrows from the next, and keeps it where it is not below what comes off. */
+    uint64_t bytes = ascii_load8(at), tails = bytes | tops;
+    uint64_t is_printable = tails - ascii_eight_of(' '), is_no_quote = (tails ^ ascii_eight_of('"')) - ones;
+    uint64_t is_no_backslash = (tails ^ ascii_eight_of('\\')) - ones;
+    return (bytes & tops) == 0 && (is_printable & is_no_quote & is_no_backslash & tops) == tops;
 }
 
-/* How many bytes at the front of `text` can be written as they are. */
+/* How many bytes at the front of `text` can be written as they are. It looks no further than the first eight that
+ * can't, whatever follows: what lies behind them would be looked at again after each escape. */
 static size_t plain_length(struct span text)
 {
-    size_t length = before(text.at, span_printable(text, ' '), '"');
-    length = before(text.at, length, '\\');
+    size_t length = 0;
+    while (length + 8 <= text.length && eight_are_plain(text.at + length))
+        length += 8;
     while (length < text.length && !needs_escape(text.at[length])) {
         bool is_valid;
         size_t step = utf8_character(span_from(text.at + length, text.length - length), &is_valid);
@@ -155,7 +162,7 @@ void json_text_begin(struct json *json)
 
 void json_text(struct json *json, struct span value)
 {
-    while (value.length > 0) {
+    while (value.length > 0 && !json->has_overflowed) {
         size_t length = plain_length(value);
         put(json, span_from(value.at, length));
         value = span_from(value.at + length, value.length - length);

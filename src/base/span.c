@@ -9,25 +9,13 @@ bool span_equal(struct span a, struct span b)
     return a.length == b.length && (a.length == 0 || memcmp(a.at, b.at, a.length) == 0);
 }
 
-static uint64_t load8(const char *at)
-{
-    uint64_t bytes;
-    memcpy(&bytes, at, sizeof bytes);
-    return bytes;
-}
-
-/* The same byte in all eight. */
-static uint64_t eight_of(unsigned char byte)
-{
-    return byte * UINT64_C(0x0101010101010101);
-}
-
 bool span_equal_nocase(struct span a, struct span b)
 {
     if (a.length != b.length)
         return false;
     size_t i = 0;
-    while (i + 8 <= a.length && load8(a.at + i) == load8(b.at + i)) /* names come as they are written here, mostly */
+    while (i + 8 <= a.length &&
+           ascii_load8(a.at + i) == ascii_load8(b.at + i)) /* names come as they are written here, mostly */
         i += 8;
     for (; i < a.length; i++) {
         if (a.at[i] != b.at[i] && ascii_lower(a.at[i]) != ascii_lower(b.at[i]))
@@ -38,13 +26,13 @@ bool span_equal_nocase(struct span a, struct span b)
 
 size_t span_printable(struct span text, char least)
 {
-    const uint64_t tops = eight_of(0x80), low = eight_of((unsigned char)least), del = eight_of(0x7f);
+    const uint64_t tops = ascii_eight_of(0x80), low = ascii_eight_of((unsigned char)least), del = ascii_eight_of(0x7f);
     size_t length = 0;
     for (; length + 8 <= text.length; length += 8) {
         /* With its top bit clear no byte borrows from the next: the top bit of a difference says which was the
          * larger. */
-        uint64_t bytes = load8(text.at + length), tails = bytes | tops;
-        uint64_t is_at_least = tails - low, is_not_del = (tails ^ del) - eight_of(1);
+        uint64_t bytes = ascii_load8(text.at + length), tails = bytes | tops;
+        uint64_t is_at_least = tails - low, is_not_del = (tails ^ del) - ascii_eight_of(1);
         if ((bytes & tops) != 0 || (is_at_least & is_not_del & tops) != tops)
             break;
     }

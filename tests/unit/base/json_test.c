@@ -8,7 +8,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define BYTES(literal) span_from(literal, sizeof literal - 1)
 #define COUNT(table) (sizeof table / sizeof table[0])
@@ -192,6 +195,65 @@ static void a_string_in_pieces_is_the_same_string(void **state)
     }
 }
 
+/* Every byte of eight, at every place of them, stands as JSON has it. */
+static void each_byte_is_escaped_wherever_it_stands(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 0x80; c++) {
+        for (size_t at = 0; at < 24; at++) {
+            char text[24], alone[16], expected[64], buffer[64];
+            struct json json;
+            memset(text, 'x', sizeof text);
+            text[at] = (char)c;
+            if (c == '"' || c == '\\')
+                snprintf(alone, sizeof alone, "\\%c", c);
+            else if (c < ' ')
+                snprintf(alone, sizeof alone, "\\u%04x", (unsigned)c);
+            else
+                snprintf(alone, sizeof alone, "%c", c);
+            static const char named[] = "\bb\ff\nn\rr\tt";
+            for (const char *pair = named; *pair != '\0'; pair += 2)
+                if (pair[0] == c)
+                    snprintf(alone, sizeof alone, "\\%c", pair[1]);
+            snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", (int)at, text, alone, (int)(23 - at), text + at + 1);
+            json_begin(&json, buffer, sizeof buffer, NULL);
+            json_string(&json, span_from(text, sizeof text));
+            buffer[json_end(&json)] = '\0';
+            assert_string_equal(buffer, expected);
+        }
+    }
+}
+
+/* Else a text of nothing else would be looked at as often as it has bytes. The text is said to be a mebibyte, but
+ * behind `there` bytes of it nothing can be read; the buffer is full when all but so many of them are written. */
+static void an_escape_is_written_without_looking_further_than_eight_bytes(void **state)
+{
+    static const char *const texts[] = {"\"",     "\\",  "\x01",       "\n",        "\xff",
+                                        "\"\x01", "x\"", "\"\xc3\xa9", "1234567\"", "\\\xff"};
+    enum { AHEAD = 8, CLAIMED = 1 << 20 };
+    size_t there = (size_t)sysconf(_SC_PAGESIZE);
+    (void)state;
+    char *text = mmap(NULL, 2 * there, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(text, MAP_FAILED);
+    assert_int_equal(mprotect(text + there, there, PROT_NONE), 0);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        static char whole[6 * 65536 + 2];
+        struct json json;
+        size_t period = strlen(texts[i]), used = (there - AHEAD) / period * period;
+        for (size_t at = 0; at < there; at++)
+            text[at] = texts[i][at % period];
+        assert_true(there <= 65536);
+        json_begin(&json, whole, sizeof whole, NULL);
+        json_string(&json, span_from(text, used));
+        size_t length = json_end(&json) - 1; /* without the quote at the end */
+        json_begin(&json, whole, length - 1, NULL);
+        json_string(&json, span_from(text, CLAIMED));
+        assert_true(json.has_overflowed);
+        assert_int_equal(json_end(&json), length - 1);
+    }
+    munmap(text, 2 * there);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +264,8 @@ int main(void)
         cmocka_unit_test(strings_are_escaped),
         cmocka_unit_test(numbers_are_written_whole),
         cmocka_unit_test(a_string_in_pieces_is_the_same_string),
+        cmocka_unit_test(each_byte_is_escaped_wherever_it_stands),
+        cmocka_unit_test(an_escape_is_written_without_looking_further_than_eight_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
