@@ -1,6 +1,6 @@
 /* One form, as its files share it: form.c is its life, from its head to its end; form_parts.c reads its body;
  * form_files.c takes the files up to where they are staged; form_publish.c publishes them together; form_answer.c
- * tells what came; form_memory.c keeps what is known of the parts.
+ * tells what came, as form_json.c writes it; form_memory.c keeps what is known of the parts.
  *
  * A form takes one ticket before its first body byte, for everything that it may ever hold. Its parts come one after
  * another. A file is an upload under that ticket, until it is staged; then only its sink is kept, and a record. When
@@ -13,6 +13,7 @@
  * where a function says false, and only there. */
 #pragma once
 
+#include "ingest/form_json.h"
 #include "ingest/form_memory.h"
 #include "ingest/ingest.h"
 #include "ingest/multipart.h"
@@ -82,7 +83,7 @@ struct form {
     unsigned shown;                    /* digests, bits of enum digest_kind */
 
     struct multipart multipart; /* of which only the boundary is set before it has its ticket */
-    char *room;                 /* the parser's */
+    char *room;                 /* the parser's, then that of a large answer */
     enum form_part part;
     bool is_body_whole; /* no more will come */
     uint8_t *rest;      /* bytes that were not parsed yet: rest_at .. rest_end */
@@ -95,7 +96,9 @@ struct form {
     uint64_t part_bytes;
 
     struct form_publication *publication;
-    struct reader reader; /* of an answer that is large */
+    struct form_json json; /* what comes next of its answer */
+    struct reader reader;  /* of an answer that is large */
+    struct span piece;     /* of that, in `room`: what its client is to get now */
     size_t allocated;
     char text[];
 };
@@ -158,6 +161,11 @@ void form_log_file(const struct form_file *file, const char *event, const struct
 size_t form_flows_size(const struct ingest *ingest, unsigned shown);
 size_t form_file_size(const struct ingest *ingest, unsigned shown);
 
+/* Where a digest's bytes are in form_file.digests, which stay the file's; NULL: it is not shown. And how many bytes
+ * all of those take that are shown. */
+uint8_t *form_digest(const struct form *form, const struct form_file *file, enum digest_kind kind);
+size_t form_digests_size(unsigned shown);
+
 /* ---- form_publish.c ---- */
 
 /* All files are staged, and the body has ended well: publishes them and answers. The form may be gone when this
@@ -173,8 +181,3 @@ void form_sink_done(struct form_file *file, const struct outcome *outcome);
 /* 201 with what became of each part; the form is gone, or will be when its answer has been read (ANSWERED). Its client
  * is there. */
 void form_answer(struct form *form);
-
-/* Where a digest's bytes are in form_file.digests, which stay the file's; NULL: it is not shown. And how many bytes
- * all of those take that are shown. */
-uint8_t *form_digest(const struct form *form, const struct form_file *file, enum digest_kind kind);
-size_t form_digests_size(unsigned shown);

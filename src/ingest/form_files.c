@@ -12,6 +12,26 @@ _Static_assert(sizeof(struct form_file) + sizeof(struct digests) + ULID_SIZE + F
                    FORM_TAKE_MAX,
                "a file's record can be taken");
 
+/* ---- its digests ---- */
+
+static const enum digest_kind kinds[] = {DIGEST_CRC32C, DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512};
+
+size_t form_digests_size(unsigned shown)
+{
+    const struct digests any = {0};
+    size_t size = 0, length;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        digest_bytes(&any, kinds[i], &length);
+        size += (shown & kinds[i]) != 0 ? length : 0;
+    }
+    return size;
+}
+
+uint8_t *form_digest(const struct form *form, const struct form_file *file, enum digest_kind kind)
+{
+    return (form->shown & kind) != 0 ? file->digests + form_digests_size(form->shown & (kind - 1U)) : NULL;
+}
+
 /* ---- what a file costs ---- */
 
 /* Of texts nothing is known before they come. */
@@ -106,11 +126,10 @@ static void flow_ready(struct upload_user *user)
 
 static void keep_digests(struct form_file *file, const struct digests *digests)
 {
-    static const enum digest_kind all[] = {DIGEST_CRC32C, DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         size_t length;
-        const uint8_t *bytes = digest_bytes(digests, all[i], &length);
-        uint8_t *to = form_digest(file->form, file, all[i]);
+        const uint8_t *bytes = digest_bytes(digests, kinds[i], &length);
+        uint8_t *to = form_digest(file->form, file, kinds[i]);
         if (to != NULL)
             memcpy(to, bytes, length);
     }

@@ -71,19 +71,23 @@ bool form_memory_add(struct form_memory *memory, struct form_text *text, struct 
     return true;
 }
 
-struct span form_text_next(struct form_text *text)
+size_t form_text_read(struct form_text *text, char *to, size_t most)
 {
-    if (text->length == 0)
-        return span_from(NULL, 0);
-    if (text->at == text->piece->used) {
-        text->piece = text->piece->next;
-        text->at = 0;
+    size_t taken = 0;
+    if (most > text->length)
+        most = text->length;
+    while (taken < most) {
+        if (text->at == text->piece->used) {
+            text->piece = text->piece->next;
+            text->at = 0;
+        }
+        size_t here = text->piece->used - text->at, length = here < most - taken ? here : most - taken;
+        memcpy(to + taken, text->piece->bytes + text->at, length);
+        text->at += (uint32_t)length;
+        taken += length;
     }
-    size_t here = text->piece->used - text->at;
-    struct span part = span_from(text->piece->bytes + text->at, here < text->length ? here : text->length);
-    text->at += (uint32_t)part.length;
-    text->length -= (uint32_t)part.length;
-    return part;
+    text->length -= (uint32_t)taken;
+    return taken;
 }
 
 /* Each piece but the last is full, or was charged as if it were. */

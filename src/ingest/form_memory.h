@@ -38,8 +38,8 @@ bool form_memory_add(struct form_memory *memory, struct form_text *text, struct 
 /* What something kept elsewhere costs. FORM_FIELDS_TOO_LARGE. */
 bool form_memory_charge(struct form_memory *memory, size_t bytes, struct error *error);
 
-/* Takes what lies in one piece off the front of the text; empty when nothing is left. */
-struct span form_text_next(struct form_text *text);
+/* Takes up to `most` bytes off the front of the text; how many there were. */
+size_t form_text_read(struct form_text *text, char *to, size_t most);
 
 /* All bytes that are held while `limit` is kept: with the heads of the pieces, which count for nobody's limit, and the free
  * end of the last one. */

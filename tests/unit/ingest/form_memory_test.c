@@ -33,12 +33,15 @@ static bool add(struct form_memory *memory, struct form_text *text, size_t lengt
     return true;
 }
 
-static void check(struct form_text text, size_t length)
+static void check(struct form_text text, size_t length, size_t step)
 {
-    size_t at = 0;
-    for (struct span part = form_text_next(&text); part.length > 0; part = form_text_next(&text))
-        for (size_t i = 0; i < part.length; i++)
-            assert_int_equal(part.at[i], letter(at++));
+    char bytes[5000];
+    size_t at = 0, taken;
+    while ((taken = form_text_read(&text, bytes, step)) > 0) {
+        assert_true(taken == step || at + taken == length);
+        for (size_t i = 0; i < taken; i++)
+            assert_int_equal(bytes[i], letter(at++));
+    }
     assert_int_equal(at, length);
 }
 
@@ -59,7 +62,7 @@ static void texts_and_records_lie_behind_one_another_whatever_the_pieces(void **
             assert_true(add(&memory, &texts[i], i * 97 % 10000, step));
         }
         for (size_t i = 0; i < 50; i++)
-            check(texts[i], i * 97 % 10000);
+            check(texts[i], i * 97 % 10000, step);
         assert_in_range(account_used(ACCOUNT_FORM), memory.used, memory.used + FORM_PIECE_SIZE + memory.used / 200);
         form_memory_free(&memory);
         assert_int_equal(account_used(ACCOUNT_FORM), 0);
