@@ -20,6 +20,7 @@ enum {
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
     UPLOADS_LEAST = 256 * 1024,
     CHECK_MS = 100,
+    KIB = 1 << 10,
     MIB = 1 << 20
 };
 
@@ -102,6 +103,22 @@ static bool refuse_memory_limit(const struct settings *settings, struct error *e
         has, needs, (unsigned long long)settings->max_connections, (unsigned long long)settings->threads);
 }
 
+/* A form takes all that it may ever hold at once, and one that is larger than the budget would break it. */
+static bool check_forms(const struct settings *settings, uint64_t uploads, struct error *error)
+{
+    char asked[QUANTITY_SIZE], most[QUANTITY_SIZE], limit[QUANTITY_SIZE];
+    if (settings->max_form_fields_size + FORM_OWN_MAX <= uploads)
+        return true;
+    quantity_write_size(settings->max_form_fields_size, asked);
+    quantity_write_size((uploads - FORM_OWN_MAX) / KIB * KIB, most);
+    quantity_write_size(settings->memory_limit, limit);
+    return error_set(error, ERROR_INVALID_SETTING,
+                     "--max-form-fields-size is `%s`, but must be at most %s with a --memory-limit of %s, %llu "
+                     "connections (--max-connections) and %llu threads.",
+                     asked, most, limit, (unsigned long long)settings->max_connections,
+                     (unsigned long long)settings->threads);
+}
+
 /* What the fixed parts may cost comes off first; uploads share the rest. */
 static bool open_budgets(struct server *server, struct error *error)
 {
@@ -109,6 +126,8 @@ static bool open_budgets(struct server *server, struct error *error)
     uint64_t fixed = heads + fixed_cost(server->settings);
     if (limit < fixed + UPLOADS_LEAST)
         return refuse_memory_limit(server->settings, error);
+    if (!check_forms(server->settings, limit - fixed, error))
+        return false;
     if (budget_open(&server->uploads, limit - fixed) && budget_open(&server->heads, heads))
         return true;
     return error_set(error, ERROR_CANNOT_START, "There is no memory for the budget.");

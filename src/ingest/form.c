@@ -166,9 +166,10 @@ static bool take_ticket(struct form *form, const struct request *request)
 {
     struct intake *intake = &form->ingest->intake;
     form->memory.limit = most_of_parts(form, request);
-    uint64_t bytes = form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) +
-                     FORM_CALLS_SIZE + form_memory_most(form->memory.limit);
-    return ticket_take(intake->budget, intake->loop, &form->ticket, bytes);
+    uint64_t own = form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) +
+                   FORM_CALLS_SIZE;
+    assert(own <= FORM_OWN_MAX);
+    return ticket_take(intake->budget, intake->loop, &form->ticket, own + form_memory_most(form->memory.limit));
 }
 
 /* ---- the head ---- */

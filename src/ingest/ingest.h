@@ -9,7 +9,9 @@
 #include "http/conn.h"
 #include "ingest/upload.h"
 
-/* How large a form may be. */
+enum { FORM_OWN_MAX = 64 * 1024 /* what a form may take of the budget beside its parts */ };
+
+/* How large a form may be. The budget has to be enough for FORM_OWN_MAX and `fields_size`. */
 struct form_limits {
     unsigned files, parts;
     uint64_t fields_size; /* names, values and records of all parts */

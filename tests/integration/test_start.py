@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import requests
 
 from server import DEV_PROGRAM, PROGRAM, SANITIZERS, assert_no_report, command_of
 
@@ -149,6 +150,25 @@ def test_a_memory_limit_that_leaves_nothing_for_uploads_is_said(run, tmp_path, w
     assert run(*QUIET, '--data-dir', tmp_path / 'd', '--check', *words).stdout == 'ok\n'
     words[1] = f'{int(least) - 1}MiB'
     assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--check', *words), 2, f'at least {least}MiB')
+
+
+def test_forms_larger_than_the_memory_for_uploads_are_said(run, start_release, tmp_path):
+    """With the most that would do, which is said, it starts, and takes a form that is as large."""
+    quiet = ['--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0']
+    words = ['--memory-limit', '8MiB', '--max-connections', '20', '--threads', '1', '--max-form-fields-size']
+    for option in ([], ['--check']):
+        ended = run(*quiet, '--data-dir', tmp_path / 'd', *words, '16MiB', *option)
+        assert_refused(ended, 2, '--max-form-fields-size', '16MiB', '8MiB', 'at most')
+    assert not (tmp_path / 'd').exists()
+    most = int(re.search(r'at most (\d+)KiB', ended.stderr)[1])
+    assert 1 << 10 < most < 8 << 10
+    assert_refused(run(*quiet, '--data-dir', tmp_path / 'd', '--check', *words, f'{most + 1}KiB'), 2, f'at most {most}KiB')
+    server = start_release(*words, f'{most}KiB')
+    value = 'v' * ((most << 10) - 4096)
+    answer = requests.post(f'{server.url}/upload', files=[('a', (None, value))], timeout=30)
+    assert answer.status_code == 201 and answer.json()['fields'] == [{'name': 'a', 'value': value}]
+    assert server.own_memory() < 8 << 20
+    server.end([])
 
 
 def test_every_memory_limit_alone_is_enough(run, tmp_path):
