@@ -68,6 +68,27 @@ def test_a_hundred_files_with_ordinary_names_are_taken_and_one_more_is_not(start
     server.end(expected)
 
 
+def test_what_is_said_of_forms_with_long_names_is_so(start):
+    """The numbers of docs/configuration.md; file names of 4 KiB cost no more than what is kept of them."""
+    def files(count, size):
+        return form(*[part('files', b'', 'n' * size, b'application/octet-stream') for _ in range(count)])
+
+    def check(server, *fitting):
+        for count, size in fitting:
+            answer = post(server, files(count, size))
+            assert answer.status_code == 201 and [len(file['filename']) for file in answer.json()['files']] == [min(size, 255)] * count, answer.text
+            keys.extend(file['key'] for file in answer.json()['files'])
+
+    server, keys = start('--durable', 'no'), []
+    check(server, (100, 100), (75, 255), (75, 4096))
+    assert_problem(post(server, files(100, 255)), 413, 'form_fields_too_large')
+    server.end(keys)
+    server = start('--durable', 'no', '--max-form-fields-size', '160KiB')
+    check(server, (100, 255), (100, 4096))
+    assert_problem(post(server, files(100, 255), '?checksums=sha512,sha256'), 413, 'form_fields_too_large')
+    server.end(keys)
+
+
 def test_mp_02_a_part_is_charged_for_what_it_costs(start_release):
     server = start_release('--memory-limit', '16MiB', '--max-connections', '200', '--threads', '1')
     empty = form(*[part(f'f{i}') for i in range(1000)])
