@@ -107,10 +107,11 @@ static bool refuse_memory_limit(const struct settings *settings, struct error *e
 static bool check_forms(const struct settings *settings, uint64_t uploads, struct error *error)
 {
     char asked[QUANTITY_SIZE], most[QUANTITY_SIZE], limit[QUANTITY_SIZE];
-    if (settings->max_form_fields_size + FORM_OWN_MAX <= uploads)
+    uint64_t largest = (uploads - FORM_OWN_MAX) / FORM_SHARE * (FORM_SHARE - 1) / KIB * KIB;
+    if (settings->max_form_fields_size <= largest)
         return true;
     quantity_write_size(settings->max_form_fields_size, asked);
-    quantity_write_size((uploads - FORM_OWN_MAX) / KIB * KIB, most);
+    quantity_write_size(largest, most);
     quantity_write_size(settings->memory_limit, limit);
     return error_set(error, ERROR_INVALID_SETTING,
                      "--max-form-fields-size is `%s`, but must be at most %s with a --memory-limit of %s, %llu "

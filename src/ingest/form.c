@@ -9,6 +9,11 @@
 /* Bytes of a file's part in a body, its delimiter and texts aside. The empty line's end may be the next delimiter's. */
 enum { PART_LEAST = sizeof "\r\nContent-Disposition:form-data;name=;filename=\r\n" - 1 };
 
+struct form_space {
+    struct store_call call;
+    struct form *form;
+};
+
 static struct form *form_of(struct exchange *exchange)
 {
     return container_of(exchange, struct form, exchange);
@@ -34,6 +39,14 @@ void form_set_state(struct form *form, enum form_state state)
 
 /* ---- the end ---- */
 
+static void forget_space(struct form *form)
+{
+    struct store *store = form->ingest->intake.store;
+    if (form->space != NULL)
+        store->ops->forget(store, &form->space->call);
+    account_free(ACCOUNT_FORM, &form->space, sizeof *form->space);
+}
+
 void form_free(struct form *form)
 {
     struct intake *intake = &form->ingest->intake;
@@ -42,6 +55,7 @@ void form_free(struct form *form)
     account_free(ACCOUNT_FORM, &form->rest, form->rest_end);
     account_free(ACCOUNT_FORM, &form->room, MULTIPART_ROOM);
     form_memory_free(&form->memory);
+    forget_space(form);
     ticket_return(intake->budget, &form->ticket);
     handle_close(intake->loop, &form->handle);
     atomic_fetch_sub_explicit(&intake->uploads, 1, memory_order_relaxed);
@@ -132,19 +146,52 @@ static bool begin_parsing(struct form *form, struct error *error)
     return true;
 }
 
-static void ticket_came(struct task *task)
+static void go_on(struct form *form)
 {
-    struct form *form = container_of(task, struct form, ticket.task);
-    struct error error;
-    if (!begin_parsing(form, &error)) {
-        form_fail(form, &error);
-        return;
-    }
     conn_continue(form->exchange.conn);
     if (form->is_body_whole)
         form_go_on(form);
     else
         conn_resume(form->exchange.conn);
+}
+
+static void space_known(struct store_call *call)
+{
+    struct form *form = container_of(call, struct form_space, call)->form;
+    struct error error = call->error;
+    forget_space(form);
+    if (error_is_set(&error) || !begin_parsing(form, &error))
+        form_fail(form, &error);
+    else
+        go_on(form);
+}
+
+/* It has its ticket, and parses now, or when the store has said whether it fits. */
+static bool begin(struct form *form, struct error *error)
+{
+    struct intake *intake = &form->ingest->intake;
+    if (form->files_least == 0)
+        return begin_parsing(form, error);
+    form->space = account_alloc(ACCOUNT_FORM, sizeof *form->space);
+    if (form->space == NULL)
+        return error_set(error, ERROR_OUT_OF_MEMORY, "There is no memory for this form; try again.");
+    form->space->form = form;
+    form->space->call.done = space_known;
+    if (!intake->store->ops->has_space(intake->store, intake->loop, form->files_least, &form->space->call))
+        return true;
+    *error = form->space->call.error;
+    forget_space(form);
+    return !error_is_set(error) && begin_parsing(form, error);
+}
+
+static void ticket_came(struct task *task)
+{
+    struct form *form = container_of(task, struct form, ticket.task);
+    struct error error;
+    if (!begin(form, &error))
+        form_fail(form, &error);
+    else if (form->state == FORM_PARSING)
+        go_on(form);
 }
 
 /* What its parts may come to: no more than the setting says, and less when the whole body can't hold so many. Texts can
@@ -161,14 +208,26 @@ static uint64_t most_of_parts(const struct form *form, const struct request *req
     return parts < most ? parts : most;
 }
 
+/* Of a form with this length all is files but what anything else may come to. That is much more than there mostly is
+ * (9 MiB, where 1,000 parts are allowed), so no form is refused for it that would have fitted. */
+static uint64_t least_of_files(const struct form *form, const struct request *request)
+{
+    const struct form_limits *limits = &form->ingest->forms;
+    uint64_t part = strlen("\r\n\r\n") + form->multipart.boundary.length + MULTIPART_PADDING_MAX + PART_HEAD_MAX;
+    uint64_t others =
+        MULTIPART_PREAMBLE_MAX + (limits->parts + UINT64_C(1)) * part + limits->fields_size + MULTIPART_EPILOGUE_MAX;
+    return request->is_chunked || request->content_length <= others ? 0 : request->content_length - others;
+}
+
 /* All that it may hold at once. */
 static bool take_ticket(struct form *form, const struct request *request)
 {
     struct intake *intake = &form->ingest->intake;
     form->memory.limit = most_of_parts(form, request);
-    uint64_t own = form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) +
-                   FORM_CALLS_SIZE;
-    assert(own <= FORM_OWN_MAX);
+    form->files_least = least_of_files(form, request);
+    uint64_t own =
+        form->allocated + MULTIPART_ROOM + FORM_SLICE + form_flows_size(form->ingest, form->shown) + FORM_CALLS_SIZE;
+    assert(own + FORM_PIECE_SIZE <= FORM_OWN_MAX);
     return ticket_take(intake->budget, intake->loop, &form->ticket, own + form_memory_most(form->memory.limit));
 }
 
@@ -236,11 +295,11 @@ void form_begin(struct conn *conn, const struct request *request)
     }
     bool has_ticket = take_ticket(form, request);
     form->exchange.conn = conn;
-    if (has_ticket && !begin_parsing(form, &error)) {
+    if (has_ticket && !begin(form, &error)) {
         form_fail(form, &error);
         return;
     }
     conn_take(conn, &form->exchange);
-    if (has_ticket)
+    if (form->state == FORM_PARSING)
         conn_continue(conn);
 }

@@ -25,7 +25,7 @@ enum {
 };
 
 enum form_state {
-    FORM_WAITING,    /* for its ticket */
+    FORM_WAITING,    /* for its ticket, and then for the store to say whether it fits */
     FORM_PARSING,    /* takes its body; its files are staged */
     FORM_STUCK,      /* the same, but of what is here nothing can be taken now: no more is read */
     FORM_STAGING,    /* all of its body was taken, and it is a form; the last files are staged */
@@ -73,6 +73,8 @@ struct form_flow {
     struct form_file *file;
 };
 
+struct form_space;
+
 struct form {
     struct exchange exchange; /* conn NULL: the client is gone */
     struct ingest *ingest;
@@ -81,6 +83,8 @@ struct form {
     enum form_state state;
     const char *base_url, *request_id; /* in `text` */
     unsigned shown;                    /* digests, bits of enum digest_kind */
+    uint64_t files_least;              /* bytes that its files have at least */
+    struct form_space *space;          /* while the store is asked whether they fit */
 
     struct multipart multipart; /* of which only the boundary is set before it has its ticket */
     char *room;                 /* the parser's, then that of a large answer */

@@ -9,9 +9,11 @@
 #include "http/conn.h"
 #include "ingest/upload.h"
 
-enum { FORM_OWN_MAX = 64 * 1024 /* what a form may take of the budget beside its parts */ };
+/* What a form may take of the budget beside its parts; and a part of the rest, for the heads of the pieces that those lie
+ * in. */
+enum { FORM_OWN_MAX = 64 * 1024, FORM_SHARE = 256 };
 
-/* How large a form may be. The budget has to be enough for FORM_OWN_MAX and `fields_size`. */
+/* How large a form may be. The budget has to be enough for `fields_size` and those two. */
 struct form_limits {
     unsigned files, parts;
     uint64_t fields_size; /* names, values and records of all parts */

@@ -294,6 +294,7 @@ static const struct store_ops ops = {.upload_stream = file_upload_stream,
                                      .intend = file_intend,
                                      .settle = file_settle,
                                      .list = file_list,
+                                     .has_space = file_has_space,
                                      .probe = file_probe,
                                      .forget = file_forget,
                                      .close = file_store_close};

@@ -110,6 +110,9 @@ enum publish_result file_publish(struct file_object *object, const struct condit
 /* Blocking: whether an upload to this key may begin (conflicts, conditions, space). */
 bool file_admit(struct file_store *store, const struct object_meta *meta, struct error *error);
 
+/* Blocking: whether so many bytes leave what has to stay free. */
+bool file_fits(struct file_store *store, uint64_t bytes, struct error *error);
+
 /* Blocking, with the turn of the key. */
 bool file_remove_object(struct file_store *store, const char *key, const struct conditions *conditions,
                         struct error *error);
@@ -183,5 +186,6 @@ bool file_remove_call(struct store *store, struct loop *loop, const char *key, c
 bool file_intend(struct store *store, struct loop *loop, const struct store_key *keys, struct intent *intent);
 bool file_settle(struct store *store, struct loop *loop, struct intent *intent);
 bool file_list(struct store *store, struct loop *loop, struct store_list *list);
+bool file_has_space(struct store *store, struct loop *loop, uint64_t bytes, struct store_call *call);
 bool file_probe(struct store *store, struct loop *loop, struct store_call *call);
 void file_forget(struct store *store, struct store_call *call);

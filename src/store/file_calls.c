@@ -1,4 +1,4 @@
-/* The questions to the local store that have one answer: read, status, remove, probe. */
+/* The questions to the local store that have one answer: read, status, remove, space, probe. */
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ struct question {
     enum verdict verdict;
     struct object_status status;
     int file;
-    size_t size; /* of this allocation */
+    uint64_t bytes; /* that have to fit */
+    size_t size;    /* of this allocation */
     char text[];
 };
 
@@ -160,6 +161,24 @@ bool file_remove_call(struct store *store, struct loop *loop, const char *key, c
     if (!turn_take(question->call.store->turns, loop, &question->turn, key))
         return false;
     return run(question, remove_it, file_place_of_syncs(question->call.store));
+}
+
+/* ---- space ---- */
+
+static void look_for_space(struct file_call *call)
+{
+    struct question *question = question_of(call);
+    file_fits(call->store, question->bytes, &question->error);
+}
+
+bool file_has_space(struct store *store, struct loop *loop, uint64_t bytes, struct store_call *call)
+{
+    struct conditions none = {0};
+    struct question *question = ask(store, loop, "", &none, call);
+    if (question == NULL)
+        return true;
+    question->bytes = bytes;
+    return run(question, look_for_space, PLACE_BY_SPEED);
 }
 
 /* ---- probe ---- */

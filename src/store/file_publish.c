@@ -154,13 +154,13 @@ static bool conflicts(struct file_store *store, const char *key, struct error *e
     return !file_key_error(error, result == 0 ? -ELOOP : result);
 }
 
-static bool has_space(struct file_store *store, const struct object_meta *meta, struct error *error)
+bool file_fits(struct file_store *store, uint64_t bytes, struct error *error)
 {
     struct file_system system;
     int result = folder_system(store->root, &system);
     if (result < 0)
         return error_set_errno(error, -result, "The store's folder can't be looked at");
-    uint64_t needed = store->terms.min_free + (meta->is_size_known ? meta->size : 0);
+    uint64_t needed = store->terms.min_free + bytes;
     if (system.free_bytes >= needed)
         return true;
     return error_set(error, ERROR_STORAGE_FULL,
@@ -177,7 +177,7 @@ bool file_admit(struct file_store *store, const struct object_meta *meta, struct
         return false;
     if (has_conditions(&meta->conditions) && !judge(store, meta->key, &meta->conditions, error))
         return false;
-    return has_space(store, meta, error);
+    return file_fits(store, meta->is_size_known ? meta->size : 0, error);
 }
 
 /* ---- publishing ---- */

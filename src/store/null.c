@@ -149,6 +149,12 @@ static bool null_list(struct store *store, struct loop *loop, struct store_list 
     return true;
 }
 
+static bool null_has_space(struct store *store, struct loop *loop, uint64_t bytes, struct store_call *call)
+{
+    (void)store, (void)loop, (void)bytes, (void)call;
+    return true;
+}
+
 static bool null_probe(struct store *store, struct loop *loop, struct store_call *call)
 {
     (void)store, (void)loop, (void)call;
@@ -172,6 +178,7 @@ static const struct store_ops ops = {.upload_stream = null_upload_stream,
                                      .intend = null_intend,
                                      .settle = null_settle,
                                      .list = null_list,
+                                     .has_space = null_has_space,
                                      .probe = null_probe,
                                      .forget = null_forget,
                                      .close = null_close};

@@ -109,6 +109,9 @@ struct store_ops {
     /* Tells of objects. Those that come or go meanwhile may be among them or not. It can't be forgotten. */
     bool (*list)(struct store *store, struct loop *loop, struct store_list *list);
 
+    /* Whether so many bytes fit: STORAGE_FULL otherwise, as upload_stream has it for an object of that size. */
+    bool (*has_space)(struct store *store, struct loop *loop, uint64_t bytes, struct store_call *call);
+
     /* Whether objects can be put now. */
     bool (*probe)(struct store *store, struct loop *loop, struct store_call *call);
 

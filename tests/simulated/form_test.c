@@ -203,6 +203,50 @@ static void forms_wait_in_line_for_memory(void **state)
     }
 }
 
+/* ---- what does not fit ---- */
+
+enum { DISK = 64 << 20, MIN_FREE = 32 << 20, OTHERS = 10 << 20 /* what may be beside its files, with some to spare */ };
+
+static struct client *ask_for(uint64_t length)
+{
+    struct text head = {0};
+    text_print(&head,
+               "POST /upload HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+               "Expect: 100-continue\r\nContent-Length: %llu\r\n\r\n",
+               (unsigned long long)length);
+    struct client *client = road_send(&head);
+    text_free(&head);
+    return client;
+}
+
+static void a_form_that_can_not_fit_is_refused_before_its_first_byte(void **state)
+{
+    static const char *const short_of_space[] = {"--min-free", "32MiB", NULL};
+    for_seeds(SEEDS(2 * KINDS))
+    {
+        struct road road;
+        struct machine_habits habits = disk_of(seed);
+        habits.disk_bytes = DISK;
+        machine_start(seed, &habits);
+        road_open(&road, short_of_space);
+        struct client *large = ask_for(DISK - MIN_FREE + OTHERS + chance(1 << 20));
+        struct client *leaving = ask_for(DISK); /* while the store is asked, or before, or afterwards */
+        machine_run(chance(20), 0);
+        client_reset(leaving);
+        road_settle();
+        assert_int_equal(road_status(large), 507);
+        assert_null(strstr(road_received(large).at, "100 Continue"));
+        struct client *fitting = ask_for(DISK - MIN_FREE - (1 << 20) + chance(1 << 19));
+        road_settle();
+        assert_int_equal(road_status(fitting), 0);
+        assert_true(span_equal(road_received(fitting), span_of("HTTP/1.1 100 Continue\r\n\r\n")));
+        client_reset(fitting);
+        road_run();
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
 /* ---- clients that go ---- */
 
 static void cut(const struct posted_form *form, size_t at)
@@ -444,6 +488,7 @@ int main(void)
         seeded_test(the_first_fault_of_a_form_is_told_however_it_is_cut),
         seeded_test(forms_hold_no_more_than_their_tickets),
         seeded_test(forms_wait_in_line_for_memory),
+        seeded_test(a_form_that_can_not_fit_is_refused_before_its_first_byte),
         seeded_test(sv_01_a_form_that_is_cut_anywhere_leaves_nothing),
         seeded_test(sv_01_clients_that_reset_get_all_or_nothing),
         seeded_test(mp_08_an_allocation_that_fails_costs_one_form_at_most),
