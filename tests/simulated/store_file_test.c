@@ -496,8 +496,9 @@ static void a_store_that_is_full_can_be_opened(void **state)
 
 /* ---- two at once, and questions that are forgotten ---- */
 
-static bool remove_each(void *owner, const char *name)
+static bool remove_each(void *owner, const char *name, bool is_folder)
 {
+    (void)is_folder;
     int folder = *(int *)owner;
     if (file_remove(folder, name) == 0)
         return true;
