@@ -351,16 +351,11 @@ static void told_to_end(void *owner, unsigned times)
     server_end(owner, times);
 }
 
-static bool open_log(const struct settings *settings, struct error *error)
-{
-    return log_open(settings_log_level(settings), settings_log_format(settings)) ||
-           error_set(error, ERROR_CANNOT_START, "There is no memory or no thread for the log.");
-}
-
 bool server_run(const struct settings *settings, struct error *error)
 {
     struct server *server = NULL;
-    bool is_started = open_log(settings, error) && server_open(settings, &server, error) && server_start(server, error);
+    bool is_started =
+        settings_open_log(settings, error) && server_open(settings, &server, error) && server_start(server, error);
     if (is_started) {
         loop_on_signals(server->loops[0], told_to_end, server);
         print_ready(server);

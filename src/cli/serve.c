@@ -80,8 +80,7 @@ static int take_options(int argc, char **argv, bool *is_chosen, const char **val
 static enum exit_code check(const struct settings *settings)
 {
     struct error error;
-    log_open(settings_log_level(settings), settings_log_format(settings));
-    bool is_fine = server_check(settings, &error);
+    bool is_fine = settings_open_log(settings, &error) && server_check(settings, &error);
     log_close();
     if (!is_fine)
         return cli_refuse(&error);

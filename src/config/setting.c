@@ -12,7 +12,7 @@
 #define COMPUTED(words) NULL, words
 
 /* A default is two values by now: FIXED and COMPUTED were expanded before ROW counts. */
-#define ROW(kind_, field_, name_, initial_, words_, least_, most_, choices_, placeholder_, help_)                      \
+#define ROW(kind_, field_, name_, initial_, words_, least_, most_, choices_, placeholder_, when_, help_)               \
     [SETTING_##field_] = {.kind = KIND_##kind_,                                                                        \
                           .offset = offsetof(struct settings, field_),                                                 \
                           .name = name_,                                                                               \
@@ -22,6 +22,7 @@
                           .most = most_,                                                                               \
                           .choices = choices_,                                                                         \
                           .placeholder = placeholder_,                                                                 \
+                          .when = AT_##when_,                                                                          \
                           .help = help_},
 
 const struct setting setting_table[SETTING_COUNT] = {

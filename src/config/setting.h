@@ -29,6 +29,8 @@ enum setting_id {
     SETTING_COUNT
 };
 
+enum setting_when { AT_RELOAD, AT_START };
+
 struct setting {
     enum setting_kind kind;
     size_t offset; /* of its field in struct settings */
@@ -38,6 +40,7 @@ struct setting {
     uint64_t least, most;
     const char *choices; /* divided by blanks */
     const char *placeholder;
+    enum setting_when when; /* a change holds, at the earliest */
     const char *help;
 };
 

@@ -211,3 +211,8 @@ enum log_format settings_log_format(const struct settings *settings)
 {
     return (enum log_format)value_choice(&setting_table[SETTING_log_format], span_of(settings->log_format));
 }
+
+bool settings_open_log(const struct settings *settings, struct error *error)
+{
+    return log_open(settings_log_level(settings), settings_log_format(settings), settings->log_file, error);
+}

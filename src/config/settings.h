@@ -51,7 +51,8 @@ struct settings {
     struct text_list cors_origin; /* each what origin_is_valid takes, or `*` */
     const char *log_level;
     const char *log_format;
-    const char *config; /* the file that was read; NULL: none */
+    const char *log_file; /* NULL: standard error */
+    const char *config;   /* the file that was read; NULL: none */
 
     struct settings_memory *memory; /* config's own (memory.h): the texts, and where each value came from */
 };
@@ -74,3 +75,6 @@ void settings_help(FILE *to);
 /* The words of log-level and log-format as core/log.h has them. */
 enum log_level settings_log_level(const struct settings *settings);
 enum log_format settings_log_format(const struct settings *settings);
+
+/* Opens the log as they say (core/log.h). The settings have to live as long as the log is open. */
+bool settings_open_log(const struct settings *settings, struct error *error);

@@ -1,6 +1,7 @@
 #include "core/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 
 enum { RING_SIZE = 128 * 1024, WRITE_MAX = 16 * 1024, GATHER_NS = 2 * 1000 * 1000, NS_A_SECOND = 1000 * 1000 * 1000 };
 
-enum log_level log_lowest = LOG_OFF;
+_Atomic int log_lowest = LOG_OFF;
 
 static struct {
     pthread_mutex_t lock;
@@ -25,9 +26,12 @@ static struct {
     char *ring;
     size_t first, used; /* what waits to be written */
     uint64_t dropped;
-    uint64_t untold; /* of those, what no record has said yet */
+    uint64_t untold;  /* of those, what no record has said yet */
+    const char *path; /* NULL: standard error */
+    int fd, next_fd;  /* the writer's; what it is to go on with, or -1 */
     bool is_open, is_json, is_closing;
-} log_state = {.lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER};
+} log_state = {
+    .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER, .fd = STDERR_FILENO, .next_fd = -1};
 
 static const char *const level_words[] = {"debug", "info", "warn", "error"};
 
@@ -186,19 +190,29 @@ static size_t take_piece(char *piece)
     return length;
 }
 
-static void write_all(const char *at, size_t length)
+static unsigned count_lines(const char *at, size_t length)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += at[i] == '\n';
+    return count;
+}
+
+/* How many records could not be written: nobody reads, or the disk is full. */
+static unsigned write_all(const char *at, size_t length)
 {
     while (length > 0) {
-        ssize_t written = write(STDERR_FILENO, at, length);
+        ssize_t written = write(log_state.fd, at, length);
         if (written < 0 && errno == EAGAIN)
-            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, 1000);
+            poll(&(struct pollfd){.fd = log_state.fd, .events = POLLOUT}, 1, 1000);
         else if (written < 0 && errno != EINTR)
-            return; /* nobody reads: there is nowhere to say so */
+            return count_lines(at, length);
         if (written > 0) {
             at += written;
             length -= (size_t)written;
         }
     }
+    return 0;
 }
 
 /* There is room again, and nobody has filled it yet: it is said where records are missing how many that is. Whatever
@@ -220,7 +234,7 @@ static void wait_for_records(void)
 {
     if (log_state.used > 0 || log_state.is_closing)
         return;
-    while (log_state.used == 0 && !log_state.is_closing)
+    while (log_state.used == 0 && !log_state.is_closing && log_state.next_fd < 0)
         pthread_cond_wait(&log_state.filled, &log_state.lock);
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
@@ -232,31 +246,56 @@ static void wait_for_records(void)
         result = pthread_cond_clockwait(&log_state.filled, &log_state.lock, CLOCK_MONOTONIC, &until);
 }
 
+/* Goes on with the file that was opened anew. What waits in the ring is written there. With the lock held. */
+static void change_file(void)
+{
+    if (log_state.next_fd < 0)
+        return;
+    close(log_state.fd);
+    log_state.fd = log_state.next_fd;
+    log_state.next_fd = -1;
+}
+
 static void *write_records(void *unused)
 {
     static char piece[WRITE_MAX];
+    unsigned lost = 0; /* of the last piece: what was lost is told only when somebody reads again */
     pthread_mutex_lock(&log_state.lock);
     for (;;) {
         wait_for_records();
-        if (log_state.used == 0)
+        change_file();
+        if (log_state.used == 0 && log_state.is_closing)
             break;
         size_t length = take_piece(piece);
-        tell_dropped();
+        if (lost == 0)
+            tell_dropped();
         pthread_mutex_unlock(&log_state.lock);
-        write_all(piece, length);
+        lost = write_all(piece, length);
         pthread_mutex_lock(&log_state.lock);
+        log_state.dropped += lost;
+        log_state.untold += lost;
     }
     pthread_mutex_unlock(&log_state.lock);
     return unused;
 }
 
-bool log_open(enum log_level level, enum log_format format)
+/* ---- opening and closing ---- */
+
+/* Non-blocking, or a pipe that nobody reads would be waited for. A negative errno. */
+static int open_file(const char *path)
 {
-    log_state.ring = account_alloc(ACCOUNT_LOG, RING_SIZE);
-    if (log_state.ring == NULL)
-        return false;
-    log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(STDERR_FILENO));
-    log_state.is_closing = false;
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+    return fd < 0 ? -errno : fd;
+}
+
+static bool fail_to_open(const char *path, int result, struct error *error)
+{
+    return error_set(error, ERROR_CANNOT_START, "--log-file is `%s`, but can't be opened: %s.", path,
+                     strerror(-result));
+}
+
+static bool start_writer(void)
+{
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 64 * 1024);
@@ -266,20 +305,63 @@ bool log_open(enum log_level level, enum log_format format)
     int result = pthread_create(&log_state.writer, &attributes, write_records, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
-    if (result != 0) {
-        account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
-        return false;
+    return result == 0;
+}
+
+static void close_file(void)
+{
+    if (log_state.fd != STDERR_FILENO)
+        close(log_state.fd);
+    log_state.fd = STDERR_FILENO;
+}
+
+bool log_open(enum log_level level, enum log_format format, const char *path, struct error *error)
+{
+    int fd = path == NULL ? STDERR_FILENO : open_file(path);
+    if (fd < 0)
+        return fail_to_open(path, fd, error);
+    log_state.path = path;
+    log_state.fd = fd;
+    log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(fd));
+    log_state.is_closing = false;
+    log_state.ring = account_alloc(ACCOUNT_LOG, RING_SIZE);
+    if (log_state.ring != NULL && start_writer()) {
+        log_state.is_open = true;
+        log_set_level(level);
+        return true;
     }
-    log_state.is_open = true;
-    log_lowest = level;
+    account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
+    close_file();
+    return error_set(error, ERROR_CANNOT_START, "There is no memory or no thread for the log.");
+}
+
+bool log_reopen(struct error *error)
+{
+    if (!log_state.is_open || log_state.path == NULL)
+        return true;
+    int fd = open_file(log_state.path);
+    if (fd < 0)
+        return fail_to_open(log_state.path, fd, error);
+    pthread_mutex_lock(&log_state.lock);
+    int unused = log_state.next_fd;
+    log_state.next_fd = fd;
+    pthread_cond_signal(&log_state.filled);
+    pthread_mutex_unlock(&log_state.lock);
+    if (unused >= 0)
+        close(unused);
     return true;
+}
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&log_lowest, (int)level, memory_order_relaxed);
 }
 
 void log_close(void)
 {
     if (!log_state.is_open)
         return;
-    log_lowest = LOG_OFF;
+    log_set_level(LOG_OFF);
     pthread_mutex_lock(&log_state.lock);
     log_state.is_closing = true;
     pthread_cond_signal(&log_state.filled);
@@ -290,5 +372,6 @@ void log_close(void)
     if (pthread_timedjoin_np(log_state.writer, NULL, &until) != 0)
         return; /* stuck in a write: it keeps its ring, and the process ends anyway */
     log_state.is_open = false;
+    close_file();
     account_free(ACCOUNT_LOG, &log_state.ring, RING_SIZE);
 }

@@ -5,7 +5,7 @@
  * room. Any thread. */
 #pragma once
 
-#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,16 +15,24 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
-/* Begins to write to standard error. `format` AUTO: text when that is a terminal. */
-bool log_open(enum log_level level, enum log_format format);
+/* Begins to write to the end of the file `path`, made with 0640 if it is not there; NULL: to standard error. `format`
+ * AUTO: text when that is a terminal. False with CANNOT_START, and nothing is open. */
+bool log_open(enum log_level level, enum log_format format, const char *path, struct error *error);
+
+/* Opens the file of that path anew, which may be another one by now; what comes next is written there. False with
+ * CANNOT_START: it goes on in the one before. Does nothing on standard error. The thread that has opened the log. */
+bool log_reopen(struct error *error);
+
+/* Any thread may write meanwhile. */
+void log_set_level(enum log_level level);
 
 /* Writes out what is there, for at most a second. */
 void log_close(void);
 
-extern enum log_level log_lowest; /* what is written; read it through log_wants */
+extern _Atomic int log_lowest; /* what is written; read it through log_wants */
 static inline bool log_wants(enum log_level level)
 {
-    return level >= log_lowest;
+    return (int)level >= atomic_load_explicit(&log_lowest, memory_order_relaxed);
 }
 
 /* One record under construction, on the stack of who writes it:

@@ -394,7 +394,8 @@ static void begin_log(void)
     log_file = memfd_create("log", MFD_CLOEXEC);
     standard_error = dup(STDERR_FILENO);
     dup2(log_file, STDERR_FILENO);
-    assert_true(log_open(LOG_INFO, LOG_FORMAT_JSON));
+    struct error error;
+    assert_true(log_open(LOG_INFO, LOG_FORMAT_JSON, NULL, &error));
 }
 
 static void end_log(char *written, size_t size)

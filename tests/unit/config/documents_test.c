@@ -1,4 +1,4 @@
-/* docs/configuration.md has every setting of the table as the table has it. */
+/* docs/configuration.md has every setting of the table as the table has it, and when a change of it holds. */
 #include "config/setting.h"
 
 #include <setjmp.h>
@@ -41,8 +41,12 @@ static void every_setting_has_its_row(void **state)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         char row[512];
         write_row(&setting_table[i], row, sizeof row);
-        if (strstr(document, row) == NULL)
+        const char *at = strstr(document, row);
+        if (at == NULL)
             fail_msg("docs/configuration.md has no row that begins with\n%s", row);
+        const char *when = setting_table[i].when == AT_RELOAD ? " | reload |" : " | start |";
+        if (at != NULL && strncmp(at + strcspn(at, "\n") - strlen(when), when, strlen(when)) != 0)
+            fail_msg("docs/configuration.md has a row of --%s that does not end with%s", setting_table[i].name, when);
     }
 }
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/account.h"
@@ -26,9 +27,10 @@ static char written[WRITTEN_MAX];
 
 static void begin_to(int fd, enum log_level level, enum log_format format)
 {
+    struct error error;
     standard_error = dup(STDERR_FILENO);
     dup2(fd, STDERR_FILENO);
-    assert_true(log_open(level, format));
+    assert_true(log_open(level, format, NULL, &error));
 }
 
 static void begin(enum log_level level, enum log_format format)
@@ -348,6 +350,7 @@ static void threads_do_not_mix_their_lines(void **state)
 static void it_can_be_opened_again(void **state)
 {
     (void)state;
+    struct error error;
     for (int i = 0; i < 3; i++) {
         begin(LOG_INFO, LOG_FORMAT_TEXT);
         log_event(LOG_INFO, "e");
@@ -355,9 +358,134 @@ static void it_can_be_opened_again(void **state)
         assert_string_equal(skip_time(written), " info  e\n");
     }
     account_fail_at(1);
-    assert_false(log_open(LOG_INFO, LOG_FORMAT_TEXT));
+    assert_false(log_open(LOG_INFO, LOG_FORMAT_TEXT, NULL, &error));
     account_fail_at(0);
     log_event(LOG_INFO, "nobody hears it");
+}
+
+/* ---- files ---- */
+
+static char folder[] = "/tmp/penstock-log-XXXXXX";
+static char path[64], moved[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    memcpy(strchr(folder, '\0') - 6, "XXXXXX", 6);
+    if (mkdtemp(folder) == NULL)
+        return 1;
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(moved, sizeof moved, "%s/log.1", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(moved);
+    return rmdir(folder);
+}
+
+static const char *read_file(const char *name)
+{
+    int fd = open(name, O_RDONLY);
+    assert_true(fd >= 0);
+    ssize_t length = read(fd, written, sizeof written - 1);
+    close(fd);
+    written[length > 0 ? length : 0] = '\0';
+    return written;
+}
+
+static void open_file(enum log_level level)
+{
+    struct error error;
+    if (!log_open(level, LOG_FORMAT_TEXT, path, &error))
+        fail_msg("%s", error.detail);
+}
+
+static void a_file_is_appended_to_and_closed_to_strangers(void **state)
+{
+    (void)state;
+    umask(0);
+    for (int i = 0; i < 2; i++) {
+        open_file(LOG_INFO);
+        log_event(LOG_INFO, i == 0 ? "first" : "second");
+        log_close();
+    }
+    read_file(path);
+    assert_non_null(strstr(written, " info  first\n"));
+    assert_non_null(strstr(written, " info  second\n"));
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+}
+
+/* As logrotate does. */
+static void a_file_that_was_moved_away_is_opened_anew(void **state)
+{
+    (void)state;
+    struct error error;
+    open_file(LOG_INFO);
+    log_event(LOG_INFO, "before");
+    while (strstr(read_file(path), "before") == NULL)
+        usleep(1000);
+    assert_int_equal(rename(path, moved), 0);
+    assert_true(log_reopen(&error));
+    assert_true(log_reopen(&error));
+    log_event(LOG_INFO, "after");
+    log_close();
+    assert_string_equal(skip_time(read_file(path)), " info  after\n");
+    assert_string_equal(skip_time(read_file(moved)), " info  before\n");
+    assert_int_equal(account_used(ACCOUNT_LOG), 0);
+}
+
+static void a_file_that_can_not_be_opened_anew_is_gone_on_with(void **state)
+{
+    (void)state;
+    struct error error;
+    open_file(LOG_INFO);
+    assert_int_equal(rename(path, moved), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_false(log_reopen(&error));
+    assert_non_null(strstr(error.detail, "--log-file is `/tmp/penstock-log-"));
+    assert_non_null(strstr(error.detail, "`, but can't be opened: Is a directory."));
+    log_event(LOG_INFO, "still");
+    log_close();
+    assert_int_equal(rmdir(path), 0);
+    assert_string_equal(skip_time(read_file(moved)), " info  still\n");
+    assert_false(log_open(LOG_INFO, LOG_FORMAT_TEXT, "/nowhere/log", &error));
+    assert_int_equal(error.code, ERROR_CANNOT_START);
+    assert_string_equal(error.detail, "--log-file is `/nowhere/log`, but can't be opened: No such file or directory.");
+}
+
+static void what_the_disk_did_not_take_is_counted_and_told(void **state)
+{
+    (void)state;
+    struct error error;
+    uint64_t before = log_dropped();
+    assert_true(log_open(LOG_INFO, LOG_FORMAT_TEXT, "/dev/full", &error));
+    log_event(LOG_INFO, "one");
+    log_event(LOG_INFO, "two");
+    log_close();
+    assert_int_equal(log_dropped() - before, 2);
+    begin(LOG_INFO, LOG_FORMAT_TEXT);
+    log_event(LOG_INFO, "three");
+    end_and_read();
+    assert_non_null(strstr(written, " warn  log_dropped count=2\n"));
+}
+
+static void the_level_can_be_changed_at_any_time(void **state)
+{
+    (void)state;
+    begin(LOG_WARN, LOG_FORMAT_TEXT);
+    log_event(LOG_INFO, "unseen");
+    log_set_level(LOG_DEBUG);
+    log_event(LOG_DEBUG, "seen");
+    log_set_level(LOG_OFF);
+    log_event(LOG_ERROR, "unseen");
+    end_and_read();
+    assert_string_equal(skip_time(written), " debug seen\n");
 }
 
 int main(void)
@@ -372,6 +500,11 @@ int main(void)
         cmocka_unit_test(what_does_not_fit_is_dropped_and_counted),
         cmocka_unit_test(threads_do_not_mix_their_lines),
         cmocka_unit_test(it_can_be_opened_again),
+        cmocka_unit_test_setup_teardown(a_file_is_appended_to_and_closed_to_strangers, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_was_moved_away_is_opened_anew, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_that_can_not_be_opened_anew_is_gone_on_with, make_folder, remove_folder),
+        cmocka_unit_test(what_the_disk_did_not_take_is_counted_and_told),
+        cmocka_unit_test(the_level_can_be_changed_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
