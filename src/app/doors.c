@@ -12,28 +12,22 @@ enum { MEASURE_MS = 250 };
 
 /* ---- connections end ---- */
 
-static struct door *door_of(struct server *server, const struct http_terms *terms)
+static void lose_admin_connection(struct server *server)
 {
     struct door *door = server->doors;
-    while (&door->terms != terms)
+    while (!door->is_admin)
         door++;
-    return door;
-}
-
-static void lose_admin_connection(struct server *server, struct door *door)
-{
     if (server->admin_connections-- == ADMIN_CONNECTIONS_MAX && door->listener != NULL)
         listener_resume(door->listener);
 }
 
-/* One that came in through this door has ended, or could not be opened. */
+/* One that was held to these terms has ended, or could not be opened. */
 static void lose_connection(struct worker *worker, const struct http_terms *terms)
 {
     struct server *server = worker->server;
-    struct door *door = door_of(server, terms);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_relaxed);
-    if (door->is_admin) {
-        lose_admin_connection(server, door);
+    if (terms == &worker->admin_terms) {
+        lose_admin_connection(server);
         return;
     }
     atomic_fetch_sub(&server->connections, 1);
@@ -57,12 +51,13 @@ uint64_t doors_socket_memory(struct server *server)
     return sum > 0 ? (uint64_t)sum : 0;
 }
 
-/* Once full of what the kernel holds, it has to get a little less before anybody is let in. */
-static bool is_over(struct server *server)
+/* Once full of what the kernel holds, it has to get a little less before anybody is let in. `settings` are those of the
+ * loop that asks. */
+static bool is_over(struct server *server, const struct settings *settings)
 {
-    uint64_t limit = server->settings->socket_memory_limit;
+    uint64_t limit = settings->socket_memory_limit;
     uint64_t memory = doors_socket_memory(server);
-    return atomic_load(&server->connections) >= server->settings->max_connections ||
+    return atomic_load(&server->connections) >= settings->max_connections ||
            memory >= (atomic_load(&server->is_full) ? limit / 8 * 7 : limit);
 }
 
@@ -77,10 +72,10 @@ static void set_doors(struct server *server, void (*set)(struct listener *listen
  * look that follows. */
 void doors_decide(struct server *server)
 {
-    if (is_over(server)) {
+    if (is_over(server, server->settings)) {
         set_doors(server, listener_pause);
         atomic_store(&server->is_full, true);
-        if (is_over(server))
+        if (is_over(server, server->settings))
             return;
     }
     if (!atomic_exchange(&server->is_full, false))
@@ -97,7 +92,7 @@ static void measure(struct timer *timer)
 {
     struct worker *worker = container_of(timer, struct worker, measure);
     http_measure(&worker->http);
-    if (is_over(worker->server) != atomic_load(&worker->server->is_full))
+    if (is_over(worker->server, worker->settings) != atomic_load(&worker->server->is_full))
         loop_post(worker->server->loops[0], &worker->server->decide);
     worker->is_measuring = worker->http.count > 0;
     if (worker->is_measuring)
@@ -115,7 +110,21 @@ void doors_prepare(struct worker *worker)
 {
     worker->measure.run = measure;
     worker->http.closed = connection_closed;
-    worker->http.kernel_share = (int64_t)(worker->server->settings->socket_memory_limit / worker->server->worker_count);
+}
+
+void doors_use_settings(struct worker *worker)
+{
+    const struct settings *settings = worker->settings;
+    struct http_terms terms = {.idle_ms = settings->idle_timeout,
+                               .head_ms = settings->head_timeout,
+                               .body_ms = settings->body_timeout,
+                               .linger_ms = settings->linger_timeout,
+                               .linger_size = settings->linger_size};
+    worker->terms = worker->admin_terms = terms;
+    worker->terms.begin = routes_begin_public;
+    worker->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};
+    worker->admin_terms.begin = routes_begin_admin; /* that address is never another site's to use */
+    worker->http.kernel_share = (int64_t)(settings->socket_memory_limit / worker->server->worker_count);
 }
 
 /* ---- connections begin ---- */
@@ -195,7 +204,7 @@ static void accepted_by_admin(struct server *server, struct door *door, int fd)
     atomic_fetch_add_explicit(&server->workers[0].connections, 1, memory_order_relaxed);
     if (++server->admin_connections == ADMIN_CONNECTIONS_MAX)
         listener_pause(door->listener);
-    hand_over(&server->workers[0], &door->terms, fd);
+    hand_over(&server->workers[0], &server->workers[0].admin_terms, fd);
 }
 
 static void accepted(struct listener_user *user, int fd)
@@ -209,9 +218,9 @@ static void accepted(struct listener_user *user, int fd)
     struct worker *worker = choose_worker(server);
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
     atomic_fetch_add(&server->connections, 1);
-    if (is_over(server))
+    if (is_over(server, server->settings))
         doors_decide(server);
-    hand_over(worker, &door->terms, fd);
+    hand_over(worker, &worker->terms, fd);
 }
 
 /* ---- listening ---- */
@@ -242,18 +251,9 @@ static bool fail_to_listen(const char *setting, const char *address, int result,
 static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
 {
     struct door *door = &server->doors[server->door_count];
-    const struct settings *settings = server->settings;
     door->server = server;
     door->user.accepted = accepted;
     door->is_admin = is_admin;
-    door->terms = (struct http_terms){.idle_ms = settings->idle_timeout,
-                                      .head_ms = settings->head_timeout,
-                                      .body_ms = settings->body_timeout,
-                                      .linger_ms = settings->linger_timeout,
-                                      .linger_size = settings->linger_size,
-                                      .begin = is_admin ? routes_begin_admin : routes_begin_public};
-    if (!is_admin) /* that one is never another site's to use */
-        door->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};
     int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
     if (result < 0)
         return fail_to_listen(is_admin ? "--admin-listen" : "--listen", address, result, error);

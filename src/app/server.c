@@ -104,7 +104,7 @@ static bool refuse_memory_limit(const struct settings *settings, struct error *e
 }
 
 /* A form takes all that it may ever hold at once, and one that is larger than the budget would break it. */
-static bool check_forms(const struct settings *settings, uint64_t uploads, struct error *error)
+bool server_check_forms(const struct settings *settings, uint64_t uploads, struct error *error)
 {
     char asked[QUANTITY_SIZE], most[QUANTITY_SIZE], limit[QUANTITY_SIZE];
     uint64_t largest = (uploads - FORM_OWN_MAX) / FORM_SHARE * (FORM_SHARE - 1) / KIB * KIB;
@@ -127,7 +127,7 @@ static bool open_budgets(struct server *server, struct error *error)
     uint64_t fixed = heads + fixed_cost(server->settings);
     if (limit < fixed + UPLOADS_LEAST)
         return refuse_memory_limit(server->settings, error);
-    if (!check_forms(server->settings, limit - fixed, error))
+    if (!server_check_forms(server->settings, limit - fixed, error))
         return false;
     if (budget_open(&server->uploads, limit - fixed) && budget_open(&server->heads, heads))
         return true;
@@ -146,12 +146,9 @@ static bool open_worker(struct server *server, unsigned index)
     worker->http.closed = NULL;
     if (!http_open(&worker->http, worker->loop, server->heads, &worker->ingest))
         return false;
+    worker->ingest.intake = (struct intake){.loop = worker->loop, .budget = server->uploads};
     doors_prepare(worker);
-    worker->ingest.intake = (struct intake){
-        .loop = worker->loop, .budget = server->uploads, .max_file_size = server->settings->max_file_size};
-    worker->ingest.forms = (struct form_limits){.files = (unsigned)server->settings->max_form_files,
-                                                .parts = (unsigned)server->settings->max_form_parts,
-                                                .fields_size = server->settings->max_form_fields_size};
+    reload_prepare(worker);
     return true;
 }
 
@@ -224,6 +221,7 @@ void server_close(struct server **server_pointer)
     budget_close(&server->uploads);
     budget_close(&server->heads);
     file_close(&server->data_dir);
+    reload_close(server);
     account_free(ACCOUNT_LOOP, &server, sizeof *server);
 }
 
@@ -346,9 +344,12 @@ static void print_ready(const struct server *server)
     fflush(stdout);
 }
 
-static void told_to_end(void *owner, unsigned times)
+static void signal_came(void *owner, enum loop_signal which, unsigned times)
 {
-    server_end(owner, times);
+    if (which == SIGNAL_RELOAD)
+        server_reload(owner);
+    else
+        server_end(owner, times);
 }
 
 bool server_run(const struct settings *settings, struct error *error)
@@ -357,7 +358,7 @@ bool server_run(const struct settings *settings, struct error *error)
     bool is_started =
         settings_open_log(settings, error) && server_open(settings, &server, error) && server_start(server, error);
     if (is_started) {
-        loop_on_signals(server->loops[0], told_to_end, server);
+        loop_on_signals(server->loops[0], signal_came, server);
         print_ready(server);
         loop_run(server->loops[0]);
     }

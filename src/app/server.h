@@ -22,6 +22,10 @@ bool server_open(const struct settings *settings, struct server **server_out, st
 /* Starts all loops but the first, which is the caller's to run. False: there is no thread. */
 bool server_start(struct server *server, struct error *error);
 
+/* What SIGHUP does: opens the log's file anew, reads the settings anew and hands what may change to all loops. A record
+ * of the log says what came of it. On the first loop. */
+void server_reload(struct server *server);
+
 /* What a signal to end does; `times` counts them from 1. The first: no new uploads, and those under way have the drain
  * timeout to finish. The second: what is left is aborted. When all has ended, the loops are stopped. On the first
  * loop. */

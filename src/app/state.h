@@ -1,4 +1,5 @@
-/* What the files of app/ share: server.c (loops, store, beginning and end), doors.c (who may come in), routes.c. */
+/* What the files of app/ share: server.c (loops, store, beginning and end), doors.c (who may come in), reload.c (settings
+ * read anew), routes.c. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,7 +17,9 @@ struct worker {
     struct loop *loop;
     struct http http;
     struct ingest ingest;
-    struct task drain, close_all;
+    const struct settings *settings;      /* the snapshot that this loop uses */
+    struct http_terms terms, admin_terms; /* of connections to upload addresses, and to the admin's */
+    struct task drain, close_all, go_over;
     struct timer measure; /* what the kernel holds for its connections, while there are any */
     bool is_measuring;
     _Atomic unsigned connections;
@@ -27,13 +30,22 @@ struct door {
     struct listener_user user;
     struct server *server;
     struct listener *listener;
-    struct http_terms terms;
     bool is_admin;
     char name[ADDRESS_SIZE];
 };
 
+/* The settings read anew (reload.c); all of it the first loop's but `left`. */
+struct reload {
+    enum { RELOAD_NONE, RELOAD_UNDER_WAY, RELOAD_AGAIN /* and meanwhile asked for again */ } state;
+    struct settings *now;    /* NULL: those with which the server was opened */
+    struct settings *before; /* while some loop may still use them */
+    _Atomic unsigned left;   /* loops that do not use `now` yet */
+    struct task all_over;
+};
+
 struct server {
-    const struct settings *settings;
+    const struct settings *settings; /* the newest; the first loop's, as soon as there are others */
+    struct reload reload;
     struct worker *workers;
     unsigned worker_count, started;
     struct loop *loops[LOOPS_MAX];
@@ -66,8 +78,25 @@ void doors_decide(struct server *server);
 /* For each loop, when it is opened. */
 void doors_prepare(struct worker *worker);
 
+/* Connections of this loop are held to worker->settings from now on, those that are there too. */
+void doors_use_settings(struct worker *worker);
+
 /* What the kernel holds for all connections, in bytes, as it was measured lately. */
 uint64_t doors_socket_memory(struct server *server);
+
+/* ---- reload.c ---- */
+
+/* For each loop, when it is opened. */
+void reload_prepare(struct worker *worker);
+
+/* When the loops have ended. */
+void reload_close(struct server *server);
+
+/* ---- server.c ---- */
+
+/* Whether a form that takes all that the settings allow has room in `uploads` bytes, the budget of all; else
+ * INVALID_SETTING. */
+bool server_check_forms(const struct settings *settings, uint64_t uploads, struct error *error);
 
 /* CANNOT_START for a setting (`--listen`) whose value can't be used, and why. False. */
 bool server_fail(struct error *error, const char *setting, const char *value, const char *why);

@@ -1,6 +1,8 @@
-/* What the settings remember beside their values: the texts that they point to, and where each value came from. */
+/* What the settings remember beside their values: the texts that they point to, where each value came from, and where
+ * they would be read anew. */
 #pragma once
 
+#include "config/resolve.h"
 #include "config/setting.h"
 #include "config/settings.h"
 
@@ -16,6 +18,9 @@ struct kept_text;
 struct settings_memory {
     struct origin origins[SETTING_COUNT];
     struct kept_text *texts;
+    int argc; /* what settings_load was given, and how it found the machine */
+    char **argv, **environment;
+    struct machine machine;
 };
 
 /* NULL when memory is short. */

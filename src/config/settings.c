@@ -188,6 +188,10 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
         return out_of_memory(error);
 
     const struct machine machine = {process_cores(), process_memory_limit(), process_descriptors()};
+    settings->memory->argc = argc;
+    settings->memory->argv = argv;
+    settings->memory->environment = environment;
+    settings->memory->machine = machine;
     if (read_defaults(settings, error) && read_flags(settings, argc, argv, error) &&
         read_environment(settings, environment, error) && read_file(settings, error) &&
         resolve_settings(settings, &machine, error))

@@ -58,9 +58,22 @@ struct settings {
 };
 
 /* Reads all levels and checks them. `argv[0]` is the command word and is passed over; every other word must be a flag
- * or its value. `environment` ends in NULL, as environ does. False with one sentence: INVALID_SETTING, which names the
+ * or its value. `environment` ends in NULL, as environ does. Both are read again by settings_load_again. False with one
+ * sentence: INVALID_SETTING, which names the
  * setting as it was written, its value and what is allowed, or OUT_OF_MEMORY; `settings` holds nothing then. */
 bool settings_load(int argc, char **argv, char **environment, struct settings *settings, struct error *error);
+
+/* What reading anew has changed: names of settings, divided by commas. */
+enum { SETTINGS_NAMES_SIZE = 1024 };
+struct settings_changes {
+    char taken[SETTINGS_NAMES_SIZE]; /* have another value now */
+    char kept[SETTINGS_NAMES_SIZE];  /* would have, but change only at a start */
+};
+
+/* Reads again what `before` was read from, for a server that goes on. What is wrong for a start is wrong here: false as
+ * settings_load. Settings that change only at a start have the value of `before`, which stays as it is. */
+bool settings_load_again(const struct settings *before, struct settings *settings, struct settings_changes *changes_out,
+                         struct error *error);
 
 /* Gives the texts back. Fine after a settings_load that failed, and twice. */
 void settings_free(struct settings *settings);

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "config/address.h"
 #include "config/file.h"
+#include "config/memory.h"
 #include "core/socket.h"
 
 static const struct {
@@ -200,6 +201,80 @@ bool value_is_there(const struct setting *setting, const struct settings *settin
         return true;
     }
 }
+
+/* ---- comparing and copying ---- */
+
+static bool is_same_list(const struct text_list *a, const struct text_list *b)
+{
+    for (unsigned i = 0; i < a->count && i < b->count; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    }
+    return a->count == b->count;
+}
+
+bool value_is_same(const struct setting *setting, const struct settings *a, const struct settings *b)
+{
+    const void *one = (const char *)a + setting->offset, *other = (const char *)b + setting->offset;
+    switch (setting->kind) {
+    case KIND_SIZE:
+    case KIND_DURATION:
+    case KIND_COUNT:
+        return *(const uint64_t *)one == *(const uint64_t *)other;
+    case KIND_YES_NO:
+        return *(const bool *)one == *(const bool *)other;
+    case KIND_ADDRESSES:
+    case KIND_ORIGINS:
+        return is_same_list(one, other);
+    default:
+        break;
+    }
+    const char *text = *(const char *const *)one, *other_text = *(const char *const *)other;
+    if (text == NULL || other_text == NULL)
+        return text == other_text;
+    return setting->kind == KIND_CHOICE
+               ? value_choice(setting, span_of(text)) == value_choice(setting, span_of(other_text))
+               : strcmp(text, other_text) == 0;
+}
+
+static bool copy_text(const char *text, struct settings *to, const char **text_out)
+{
+    *text_out = text == NULL ? NULL : memory_keep(to->memory, span_of(text));
+    return text == NULL || *text_out != NULL;
+}
+
+static bool copy_list(const struct text_list *list, struct settings *to, struct text_list *list_out)
+{
+    list_out->count = list->count;
+    for (unsigned i = 0; i < list->count; i++) {
+        if (!copy_text(list->items[i], to, &list_out->items[i]))
+            return false;
+    }
+    return true;
+}
+
+bool value_copy(const struct setting *setting, const struct settings *from, struct settings *to)
+{
+    const void *value = (const char *)from + setting->offset;
+    void *field = (char *)to + setting->offset;
+    switch (setting->kind) {
+    case KIND_SIZE:
+    case KIND_DURATION:
+    case KIND_COUNT:
+        *(uint64_t *)field = *(const uint64_t *)value;
+        return true;
+    case KIND_YES_NO:
+        *(bool *)field = *(const bool *)value;
+        return true;
+    case KIND_ADDRESSES:
+    case KIND_ORIGINS:
+        return copy_list(value, to, field);
+    default:
+        return copy_text(*(const char *const *)value, to, field);
+    }
+}
+
+/* ---- printing ---- */
 
 _Static_assert((int)ADDRESS_SIZE <= (int)ORIGIN_LENGTH_MAX, "an origin is the longest item of a list");
 

@@ -18,6 +18,12 @@ void value_allowed(const struct setting *setting, char out[VALUE_ALLOWED_SIZE]);
 /* True for the words that mean yes or no, in any case. */
 bool value_is_yes_or_no(struct span text);
 
+/* Whether the setting means the same in both. */
+bool value_is_same(const struct setting *setting, const struct settings *a, const struct settings *b);
+
+/* Gives `to` the value that `from` has; its texts are copied into the memory of `to`. False when that is short. */
+bool value_copy(const struct setting *setting, const struct settings *from, struct settings *to);
+
 /* False for a text that nobody set and that has no default. */
 bool value_is_there(const struct setting *setting, const struct settings *settings);
 

@@ -288,9 +288,9 @@ static int open_file(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
-static bool fail_to_open(const char *path, int result, struct error *error)
+static bool fail_to_open(const char *path, int result, enum error_code code, struct error *error)
 {
-    return error_set(error, ERROR_CANNOT_START, "--log-file is `%s`, but can't be opened: %s.", path,
+    return error_set(error, code, "--log-file is `%s`, but can't be opened: %s.", path,
                      strerror(-result));
 }
 
@@ -319,7 +319,7 @@ bool log_open(enum log_level level, enum log_format format, const char *path, st
 {
     int fd = path == NULL ? STDERR_FILENO : open_file(path);
     if (fd < 0)
-        return fail_to_open(path, fd, error);
+        return fail_to_open(path, fd, ERROR_CANNOT_START, error);
     log_state.path = path;
     log_state.fd = fd;
     log_state.is_json = format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && !isatty(fd));
@@ -341,7 +341,7 @@ bool log_reopen(struct error *error)
         return true;
     int fd = open_file(log_state.path);
     if (fd < 0)
-        return fail_to_open(log_state.path, fd, error);
+        return fail_to_open(log_state.path, fd, ERROR_INVALID_SETTING, error);
     pthread_mutex_lock(&log_state.lock);
     int unused = log_state.next_fd;
     log_state.next_fd = fd;

@@ -20,7 +20,7 @@ enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 bool log_open(enum log_level level, enum log_format format, const char *path, struct error *error);
 
 /* Opens the file of that path anew, which may be another one by now; what comes next is written there. False with
- * CANNOT_START: it goes on in the one before. Does nothing on standard error. The thread that has opened the log. */
+ * INVALID_SETTING: it goes on in the one before. Does nothing on standard error. The thread that has opened the log. */
 bool log_reopen(struct error *error);
 
 /* Any thread may write meanwhile. */

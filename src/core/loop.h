@@ -70,9 +70,10 @@ int64_t loop_wall_s(const struct loop *loop);  /* seconds since 1970, as of the 
 enum { LOOP_BLOCK_SIZE = 256 * 1024 };
 uint8_t *loop_block(struct loop *loop);
 
-/* SIGTERM and SIGINT (`ends` counts them, from 1), told on the first loop. Real side only; the simulated one never
- * calls. */
-void loop_on_signals(struct loop *loop, void (*run)(void *owner, unsigned ends), void *owner);
+/* Signals, told on this loop; `times` counts those of one kind, from 1. Real side only; the simulated one never calls.
+ */
+enum loop_signal { SIGNAL_END /* SIGTERM and SIGINT */, SIGNAL_RELOAD /* SIGHUP */ };
+void loop_on_signals(struct loop *loop, void (*run)(void *owner, enum loop_signal which, unsigned times), void *owner);
 
 /* Charges what libuv allocates to its account. Must be called before anything else uses libuv: main's first
  * statements. */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* main's first statement: accounts for what libraries allocate, the allocator's arenas, SIGPIPE ignored, as many
+/* main's first statement: accounts for what libraries allocate, the allocator's arenas, SIGPIPE and SIGHUP ignored, as many
  * descriptors as the hard limit allows. */
 void process_begin(void);
 

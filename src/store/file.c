@@ -213,12 +213,13 @@ static void warn_when_full(const struct file_store *store, const char *folder)
 {
     struct file_system system;
     struct record record;
-    if (folder_system(store->root, &system) < 0 || system.free_bytes >= store->terms.min_free ||
+    uint64_t min_free = atomic_load(&store->store.min_free);
+    if (folder_system(store->root, &system) < 0 || system.free_bytes >= min_free ||
         !log_begin(&record, LOG_WARN, "store_short_of_space"))
         return;
     log_text(&record, "folder", span_of(folder));
     log_number(&record, "free", system.free_bytes);
-    log_number(&record, "min_free", store->terms.min_free);
+    log_number(&record, "min_free", min_free);
     log_end(&record);
 }
 
@@ -306,6 +307,7 @@ bool store_file_open(const char *folder, const struct store_terms *terms, struct
         return error_set(error, ERROR_CANNOT_START, "There is no memory for the store.");
     store->store.ops = &ops;
     store->terms = *terms;
+    atomic_store(&store->store.min_free, terms->min_free);
     store->staging = store->meta = -1;
     store->root = folder_open(folder, true);
     int result = store->root < 0 ? store->root : open_folders(store);

@@ -196,7 +196,7 @@ static void probe(struct file_call *call)
     if (result < 0)
         error_set(&question->error, ERROR_STORE_UNAVAILABLE, "The store's folder can't be used: %s.",
                   strerror(-result));
-    else if (system.free_bytes < call->store->terms.min_free)
+    else if (system.free_bytes < atomic_load(&call->store->store.min_free))
         error_set(&question->error, ERROR_STORAGE_FULL, "The store has less free space than --min-free asks for.");
 }
 

@@ -160,7 +160,7 @@ bool file_fits(struct file_store *store, uint64_t bytes, struct error *error)
     int result = folder_system(store->root, &system);
     if (result < 0)
         return error_set_errno(error, -result, "The store's folder can't be looked at");
-    uint64_t needed = store->terms.min_free + bytes;
+    uint64_t needed = atomic_load(&store->store.min_free) + bytes;
     if (system.free_bytes >= needed)
         return true;
     return error_set(error, ERROR_STORAGE_FULL,

@@ -121,6 +121,7 @@ struct store_ops {
 
 struct store {
     const struct store_ops *ops;
+    _Atomic uint64_t min_free; /* as store_terms has it; whoever opened the store may change it */
 };
 
 /* What every driver is opened with. */

@@ -12,7 +12,7 @@
 #include "app/state.h"
 #include "core/blocks.h"
 
-enum { MANY = 3000000, LONG_MS = 10 * 60 * 1000, FLAGS_MOST = 40 };
+enum { MANY = 3000000, LONG_MS = 10 * 60 * 1000 };
 
 /* ---- life ---- */
 
@@ -20,13 +20,13 @@ static void load_settings(struct road *road, const char *const *flags)
 {
     static const char *const own[] = {"penstock",   "--data-dir", "/data", "--admin-listen", "off", "--listen",
                                       ROAD_ADDRESS, "--threads",  "2"};
-    char *arguments[FLAGS_MOST + 1] = {NULL}, *environment[] = {NULL};
+    static char *environment[] = {NULL};
     size_t count = sizeof own / sizeof own[0];
-    memcpy(arguments, own, sizeof own);
-    while (flags != NULL && *flags != NULL && count < FLAGS_MOST)
-        memcpy(&arguments[count++], flags++, sizeof *flags);
+    memcpy(road->arguments, own, sizeof own);
+    while (flags != NULL && *flags != NULL && count < ROAD_ARGUMENTS)
+        memcpy(&road->arguments[count++], flags++, sizeof *flags);
     struct error error;
-    if (!settings_load((int)count, arguments, environment, &road->settings, &error))
+    if (!settings_load((int)count, road->arguments, environment, &road->settings, &error))
         fail_msg("%s", error.detail);
 }
 

@@ -12,7 +12,10 @@
 #define ROAD_ADDRESS "127.0.0.1:8080"
 #define ROAD_FILES "/data/files"
 
+enum { ROAD_ARGUMENTS = 40 };
+
 struct road {
+    char *arguments[ROAD_ARGUMENTS + 1]; /* read again by server_reload */
     struct settings settings;
     struct server *server;
     int64_t before;                              /* charged before it began */

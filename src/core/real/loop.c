@@ -310,7 +310,7 @@ void loop_close(struct loop **loop)
     uv_close((uv_handle_t *)&l->alarm, NULL);
     uv_close((uv_handle_t *)&l->again, NULL);
     uv_close((uv_handle_t *)&l->before_wait, NULL);
-    for (int i = 0; i < 2 && l->on_signal != NULL; i++)
+    for (int i = 0; i < SIGNALS && l->on_signal != NULL; i++)
         uv_close((uv_handle_t *)&l->signals[i], NULL);
     uv_run(&l->uv, UV_RUN_DEFAULT); /* closing is told on the loop; sockets closed before it end here too */
     if (uv_loop_close(&l->uv) != 0)
@@ -347,17 +347,17 @@ uint8_t *loop_block(struct loop *loop)
 static void signal_came(uv_signal_t *signal, int number)
 {
     struct loop *loop = signal->data;
-    (void)number;
-    loop->on_signal(loop->signal_owner, ++loop->ends);
+    enum loop_signal which = number == SIGHUP ? SIGNAL_RELOAD : SIGNAL_END;
+    loop->on_signal(loop->signal_owner, which, ++loop->signals_told[which]);
     loop_leave(loop);
 }
 
-void loop_on_signals(struct loop *loop, void (*run)(void *owner, unsigned ends), void *owner)
+void loop_on_signals(struct loop *loop, void (*run)(void *owner, enum loop_signal which, unsigned times), void *owner)
 {
-    static const int numbers[2] = {SIGTERM, SIGINT};
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     loop->on_signal = run;
     loop->signal_owner = owner;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < SIGNALS; i++) {
         uv_signal_init(&loop->uv, &loop->signals[i]);
         loop->signals[i].data = loop;
         uv_signal_start(&loop->signals[i], signal_came, numbers[i]);

@@ -7,16 +7,18 @@
 #include "core/loop.h"
 #include "core/wheel.h"
 
+enum { SIGNALS = 3 };
+
 struct loop {
     uv_loop_t uv;
     uv_async_t wake; /* somebody has posted */
     uv_timer_t alarm;
     uv_idle_t again; /* open while tasks are left over from a round */
     uv_prepare_t before_wait;
-    uv_signal_t signals[2];
-    void (*on_signal)(void *owner, unsigned ends);
+    uv_signal_t signals[SIGNALS];
+    void (*on_signal)(void *owner, enum loop_signal which, unsigned times);
     void *signal_owner;
-    unsigned ends;
+    unsigned signals_told[2]; /* of each kind */
     struct wheel wheel;
     uint64_t alarm_ms;      /* when the alarm is set for; UINT64_MAX: it is not */
     struct task soon, late; /* heads of circular lists */

@@ -46,6 +46,7 @@ void process_begin(void)
     loop_account();
     fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN); /* until somebody serves: what it asks for, to read the settings, is being done */
     raise_descriptors();
 }
 

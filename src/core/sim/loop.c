@@ -372,7 +372,7 @@ int64_t loop_wall_s(const struct loop *loop)
     return clock_wall_ms() / 1000;
 }
 
-void loop_on_signals(struct loop *loop, void (*run)(void *owner, unsigned ends), void *owner)
+void loop_on_signals(struct loop *loop, void (*run)(void *owner, enum loop_signal which, unsigned times), void *owner)
 {
     (void)loop, (void)run, (void)owner;
 }

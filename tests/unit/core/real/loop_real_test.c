@@ -324,22 +324,26 @@ static void there_is_none_when_memory_is_short(void **state)
 
 static unsigned ends_told;
 
-static void ended(void *owner, unsigned ends)
+static void signal_came(void *owner, enum loop_signal which, unsigned times)
 {
     assert_ptr_equal(owner, &ends_told);
-    ends_told = ends;
-    told[strlen(told)] = (char)('0' + ends);
+    ends_told = times;
+    told[strlen(told)] = (char)((which == SIGNAL_END ? '0' : 'a') + times);
 }
 
 static void signals_are_counted(void **state)
 {
     (void)state;
-    loop_on_signals(loop, ended, &ends_told);
+    loop_on_signals(loop, signal_came, &ends_told);
     kill(getpid(), SIGTERM);
+    turn_for(loop, 20);
+    kill(getpid(), SIGHUP);
     turn_for(loop, 20);
     kill(getpid(), SIGINT);
     turn_for(loop, 20);
-    assert_string_equal(told, "12");
+    kill(getpid(), SIGHUP);
+    turn_for(loop, 20);
+    assert_string_equal(told, "1b2c");
 }
 
 int main(void)

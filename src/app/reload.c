@@ -1,0 +1,149 @@
+/* The settings read anew while serving.
+ *
+ * What was read is a snapshot that never changes. It is handed to all loops, each of which goes over to it between two
+ * events; when the last one has done so, the snapshot before it is given back, and the next may be read. */
+#include "app/state.h"
+#include "core/account.h"
+#include "core/log.h"
+
+static void use_settings(struct worker *worker, const struct settings *settings)
+{
+    worker->settings = settings;
+    worker->ingest.intake.max_file_size = settings->max_file_size;
+    worker->ingest.forms = (struct form_limits){.files = (unsigned)settings->max_form_files,
+                                                .parts = (unsigned)settings->max_form_parts,
+                                                .fields_size = settings->max_form_fields_size};
+    doors_use_settings(worker);
+}
+
+/* ---- what is logged ---- */
+
+/* One record for what has changed, and one for what would have. */
+static void log_changes(const struct settings_changes *changes)
+{
+    struct record record;
+    if (log_begin(&record, LOG_INFO, "reloaded")) {
+        log_text(&record, "changed", span_of(changes->taken));
+        log_end(&record);
+    }
+    if (changes->kept[0] != '\0' && log_begin(&record, LOG_WARN, "reload_incomplete")) {
+        log_text(&record, "kept", span_of(changes->kept));
+        log_text(&record, "detail", span_of("These settings keep their values until the server is started anew."));
+        log_end(&record);
+    }
+}
+
+static void log_failed(const char *event, const struct error *why)
+{
+    struct record record;
+    if (!log_begin(&record, LOG_ERROR, event))
+        return;
+    log_error(&record, why);
+    log_end(&record);
+}
+
+/* ---- one snapshot after another ---- */
+
+static void free_snapshot(struct settings **snapshot)
+{
+    if (*snapshot == NULL)
+        return;
+    settings_free(*snapshot);
+    account_free(ACCOUNT_CONFIG, snapshot, sizeof **snapshot);
+}
+
+static struct settings *read_snapshot(struct server *server, struct settings_changes *changes, struct error *error)
+{
+    struct settings *snapshot = account_alloc(ACCOUNT_CONFIG, sizeof *snapshot);
+    if (snapshot == NULL) {
+        error_set(error, ERROR_OUT_OF_MEMORY, "No memory for the settings.");
+        return NULL;
+    }
+    if (!settings_load_again(server->settings, snapshot, changes, error))
+        account_free(ACCOUNT_CONFIG, &snapshot, sizeof *snapshot);
+    else if (!server_check_forms(snapshot, budget_size(server->uploads), error))
+        free_snapshot(&snapshot);
+    return snapshot;
+}
+
+/* Each loop's. */
+static void go_over(struct task *task)
+{
+    struct worker *worker = container_of(task, struct worker, go_over);
+    struct reload *reload = &worker->server->reload;
+    use_settings(worker, reload->now);
+    if (atomic_fetch_sub(&reload->left, 1) == 1)
+        loop_post(worker->server->loops[0], &reload->all_over);
+}
+
+static void hand_out(struct server *server, struct settings *snapshot)
+{
+    struct reload *reload = &server->reload;
+    reload->before = reload->now;
+    reload->now = snapshot;
+    server->settings = snapshot;
+    atomic_store(&server->store->min_free, snapshot->min_free);
+    atomic_store(&reload->left, server->worker_count);
+    for (unsigned i = 0; i < server->worker_count; i++)
+        loop_post(server->workers[i].loop, &server->workers[i].go_over);
+}
+
+/* False: the settings stay as they are. */
+static bool begin(struct server *server)
+{
+    struct settings_changes changes;
+    struct error error;
+    if (!log_reopen(&error))
+        log_failed("log_not_reopened", &error);
+    struct settings *snapshot = read_snapshot(server, &changes, &error);
+    if (snapshot == NULL) {
+        log_failed("reload_failed", &error);
+        return false;
+    }
+    enum log_level before = settings_log_level(server->settings), now = settings_log_level(snapshot);
+    hand_out(server, snapshot);
+    log_set_level(before < now ? before : now); /* whichever lets more be told */
+    log_changes(&changes);
+    log_set_level(now);
+    return true;
+}
+
+/* The settings that were asked for are in force, or were refused. */
+static void end(struct server *server)
+{
+    bool is_asked_again = server->reload.state == RELOAD_AGAIN;
+    server->reload.state = RELOAD_NONE;
+    if (is_asked_again)
+        server_reload(server);
+}
+
+static void all_over(struct task *task)
+{
+    struct server *server = container_of(task, struct server, reload.all_over);
+    free_snapshot(&server->reload.before);
+    end(server);
+}
+
+void server_reload(struct server *server)
+{
+    if (server->reload.state != RELOAD_NONE) {
+        server->reload.state = RELOAD_AGAIN;
+        return;
+    }
+    server->reload.state = RELOAD_UNDER_WAY;
+    server->reload.all_over.run = all_over;
+    if (!begin(server))
+        end(server);
+}
+
+void reload_prepare(struct worker *worker)
+{
+    worker->go_over.run = go_over;
+    use_settings(worker, worker->server->settings);
+}
+
+void reload_close(struct server *server)
+{
+    free_snapshot(&server->reload.before);
+    free_snapshot(&server->reload.now);
+}
