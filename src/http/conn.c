@@ -267,13 +267,30 @@ void conn_reset(struct conn *conn, const struct error *why)
     leave(conn);
 }
 
+/* Closing a connection of which bytes lie unread would reset it (RFC 9112 9.6): they are read, and answered. */
+static void drain(struct conn *conn)
+{
+    if (conn->state == CONN_IDLE && socket_pending(conn->socket) == 0)
+        conn_close(conn, NULL);
+    else
+        conn_wait_no_more(conn);
+}
+
+void conn_wait_no_more(struct conn *conn)
+{
+    struct error why;
+    if (conn->exchange == NULL || conn->exchange->ops->drain == NULL)
+        return;
+    error_set(&why, ERROR_DRAINING, "The server is shutting down; send the request again.");
+    conn->exchange->ops->drain(conn->exchange, &why);
+}
+
 void http_drain(struct http *http)
 {
     http->is_draining = true;
     for (struct conn *conn = http->first, *next; conn != NULL; conn = next) {
         next = conn->next;
-        if (conn->state == CONN_IDLE)
-            conn_close(conn, NULL);
+        drain(conn);
     }
 }
 

@@ -32,6 +32,8 @@ struct exchange_ops {
                  size_t length); /* never more than there was room for */
     void (*body_end)(struct exchange *exchange, const struct field *trailers, unsigned count);
     void (*gone)(struct exchange *exchange, const struct error *why); /* nobody to answer; frees itself */
+    /* The server ends. Who waits to begin answers with `why`; who has begun goes on. NULL: never waits. */
+    void (*drain)(struct exchange *exchange, const struct error *why);
 };
 
 struct exchange {
@@ -71,7 +73,7 @@ bool conn_open(struct http *http, const struct http_terms *terms, int fd);
 /* Asks the kernel what it holds for connections of this loop, for some of them at a time: a few times a second. */
 void http_measure(struct http *http);
 
-/* Idle connections end now, the others after their answer. */
+/* Idle connections end now, the others after their answer: also those of which a request lies unread. */
 void http_drain(struct http *http);
 
 /* All connections end now, whatever they are doing. */

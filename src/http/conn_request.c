@@ -26,6 +26,8 @@ void conn_begin_request(struct conn *conn)
     }
     conn->terms->begin(conn, request);
     assert(conn->is_answered || conn->exchange != NULL);
+    if (conn->http->is_draining)
+        conn_wait_no_more(conn);
 }
 
 void conn_take(struct conn *conn, struct exchange *exchange)

@@ -86,6 +86,9 @@ void conn_close(struct conn *conn, const struct error *why);
 void conn_reset(struct conn *conn, const struct error *why);
 void conn_tell_gone(struct conn *conn, const struct error *why); /* the exchange only */
 
+/* The server ends: an exchange that waits to begin answers so. */
+void conn_wait_no_more(struct conn *conn);
+
 /* ---- conn_read.c ---- */
 
 void conn_read_head(struct conn *conn); /* CONN_IDLE, CONN_HEAD */

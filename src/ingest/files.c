@@ -171,8 +171,8 @@ static void remove_at_end(struct exchange *exchange, const struct field *trailer
         answer_fetch(fetch);
 }
 
-static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, fetch_gone};
-static const struct exchange_ops removal_ops = {drop_room, drop_awaits, drop_body, remove_at_end, fetch_gone};
+static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, fetch_gone, NULL};
+static const struct exchange_ops removal_ops = {drop_room, drop_awaits, drop_body, remove_at_end, fetch_gone, NULL};
 
 /* ---- beginning ---- */
 

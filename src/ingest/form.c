@@ -129,7 +129,14 @@ static void form_body_end(struct exchange *exchange, const struct field *trailer
         form_take(form, (const uint8_t *)"", 0);
 }
 
-static const struct exchange_ops ops = {form_room, form_awaits, form_body, form_body_end, form_gone};
+static void form_drain(struct exchange *exchange, const struct error *why)
+{
+    struct form *form = form_of(exchange);
+    if (form->state == FORM_WAITING)
+        form_fail(form, why);
+}
+
+static const struct exchange_ops ops = {form_room, form_awaits, form_body, form_body_end, form_gone, form_drain};
 
 /* ---- the ticket ---- */
 

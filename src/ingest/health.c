@@ -53,7 +53,7 @@ static void probe_gone(struct exchange *exchange, const struct error *why)
 
 void ready_begin(struct conn *conn)
 {
-    static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, probe_gone};
+    static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, probe_gone, NULL};
     struct ingest *ingest = ingest_of(conn);
     struct error error;
     if (ingest->is_draining) {

@@ -208,7 +208,14 @@ static void listing_gone(struct exchange *exchange, const struct error *why)
     }
 }
 
-static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, listing_gone};
+static void listing_drain(struct exchange *exchange, const struct error *why)
+{
+    struct listing *listing = listing_of(exchange);
+    if (listing->state == LISTING_WAITS)
+        fail(listing, why);
+}
+
+static const struct exchange_ops ops = {drop_room, drop_awaits, drop_body, drop_end, listing_gone, listing_drain};
 
 /* ---- beginning ---- */
 

@@ -123,7 +123,14 @@ static void raw_gone(struct exchange *exchange, const struct error *why)
     free_raw(raw);
 }
 
-static const struct exchange_ops ops = {raw_room, raw_awaits, raw_body, raw_body_end, raw_gone};
+static void raw_drain(struct exchange *exchange, const struct error *why)
+{
+    struct raw *raw = raw_of(exchange);
+    if (upload_waits(raw->upload))
+        fail(raw, why);
+}
+
+static const struct exchange_ops ops = {raw_room, raw_awaits, raw_body, raw_body_end, raw_gone, raw_drain};
 
 /* ---- the head ---- */
 

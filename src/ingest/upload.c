@@ -302,6 +302,11 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
 
 /* ---- taking bytes ---- */
 
+bool upload_waits(const struct upload *upload)
+{
+    return upload->state == UPLOAD_WAITING;
+}
+
 bool upload_is_open(const struct upload *upload)
 {
     return upload->state == UPLOAD_OPEN;

@@ -47,6 +47,7 @@ size_t upload_floor(const struct intake *intake, const struct upload_terms *term
 bool upload_open(struct intake *intake, const struct upload_terms *terms, struct upload_user *user,
                  struct upload **upload_out, struct error *error);
 
+bool upload_waits(const struct upload *upload);   /* for its ticket */
 bool upload_is_open(const struct upload *upload); /* bytes can be taken, or soon can */
 
 /* Where the next bytes may be read to, and how many: NULL means anywhere; 0 bytes means not now, `ready` follows. */

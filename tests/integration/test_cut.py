@@ -180,6 +180,29 @@ def test_a_server_told_to_end_does_not_wait_for_ever(start, signals):
     assert read_all(client) == b''
 
 
+def test_a_request_that_lies_unread_when_it_is_told_to_end_is_answered(start):
+    """Nobody is reset: what each of them gets ends with the end of the stream."""
+    server = start()
+    clients = [server.connect() for _ in range(20)]
+    for client in clients:
+        client.sendall(b'GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n')
+        assert client.recv(4096).startswith(b'HTTP/1.1 200 ')
+    server.process.send_signal(signal.SIGSTOP)
+    for number, client in enumerate(clients):
+        if number % 4:
+            client.sendall(b'PUT /files/unread/%d HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello' % number)
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    for number, client in enumerate(clients):
+        received = b''
+        while piece := client.recv(65536):
+            received += piece
+        assert received == b'' if number % 4 == 0 else only_answer(received).status == 201 and b'\r\nConnection: close\r\n' in received
+        client.close()
+    assert server.process.wait(timeout=10) == 0
+    assert len(server.objects()) == 15
+
+
 def test_while_draining_it_is_not_ready_but_serves(start):
     server = start('--drain-delay', '1500ms')
     server.process.send_signal(signal.SIGTERM)

@@ -1,4 +1,5 @@
 /* How connections end: early answers, time-outs, clients that go away, draining. */
+#include "http/conn_state.h"
 #include "support/conn_site.h"
 
 enum { LATE = 250 /* a timer that is started once more is late twice */ };
@@ -403,6 +404,35 @@ static void draining_lets_answers_end_and_takes_no_more(void **state)
     }
 }
 
+/* It has come, but nobody has looked yet: closed with it unread, the connection would be reset. */
+static void a_request_that_lies_unread_when_draining_begins_is_answered(void **state)
+{
+    unsigned seen = 0;
+    for_seeds(SEEDS(40))
+    {
+        struct site site;
+        open_site(&site);
+        struct client *idle = connect_to(&site), *client = connect_to(&site);
+        if (machine_random(2) == 0)
+            send_text(client, GET("a"));
+        run_for(500);
+        unsigned before = site.answered;
+        struct conn *one = site.http.first, *other = one->next;
+        send_text(client, GET("b") GET("c"));
+        while (socket_pending(one->socket) == 0 && socket_pending(other->socket) == 0)
+            assert_int_equal(machine_run(1, 0), 1);
+        bool is_unread = one->state == CONN_IDLE && other->state == CONN_IDLE;
+        http_drain(&site.http);
+        run_for(100);
+        assert_told(idle, "closed");
+        if (is_unread)
+            assert_told(client, before == 0 ? "200 close 'b '; closed" : "200 'a '; 200 close 'b '; closed");
+        seen += is_unread;
+        site_close(&site);
+    }
+    assert_true(seen > 0);
+}
+
 static void the_answer_says_close_when_draining_began_after_its_request(void **state)
 {
     for_seeds(SEEDS(20))
@@ -499,6 +529,7 @@ int main(void)
         seeded_test(nobody_is_left_when_a_client_is_reset_at_any_time),
         seeded_test(networks_that_break_leave_nobody),
         seeded_test(draining_lets_answers_end_and_takes_no_more),
+        seeded_test(a_request_that_lies_unread_when_draining_begins_is_answered),
         seeded_test(the_answer_says_close_when_draining_began_after_its_request),
         seeded_test(closing_ends_what_was_answered_in_the_same_moment),
         seeded_test(closing_ends_all_at_any_time),

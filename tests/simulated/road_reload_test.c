@@ -240,14 +240,14 @@ static int remove_config(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(new_limits_hold_for_the_next_request_also_of_connections_that_are_there),
-        cmocka_unit_test(an_upload_under_way_is_not_touched),
-        cmocka_unit_test(a_flag_still_wins_over_the_file),
-        cmocka_unit_test(a_wrong_file_leaves_all_as_it_is),
-        cmocka_unit_test(what_needs_a_start_keeps_its_value),
-        cmocka_unit_test(it_may_be_asked_for_again_and_again_at_any_moment),
-        cmocka_unit_test(a_new_time_out_holds_for_connections_that_are_there),
-        cmocka_unit_test(memory_that_is_short_leaves_all_as_it_is),
+        seeded_test(new_limits_hold_for_the_next_request_also_of_connections_that_are_there),
+        seeded_test(an_upload_under_way_is_not_touched),
+        seeded_test(a_flag_still_wins_over_the_file),
+        seeded_test(a_wrong_file_leaves_all_as_it_is),
+        seeded_test(what_needs_a_start_keeps_its_value),
+        seeded_test(it_may_be_asked_for_again_and_again_at_any_moment),
+        seeded_test(a_new_time_out_holds_for_connections_that_are_there),
+        seeded_test(memory_that_is_short_leaves_all_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, remove_config);
 }

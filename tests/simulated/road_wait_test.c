@@ -4,7 +4,7 @@
 #include "support/road.h"
 #include "support/seeds.h"
 
-enum { CROWD = 44, BODY = 10, LONG_MS = 10 * 60 * 1000 };
+enum { CROWD = 44, BODY = 10, MANY = 100000, LONG_MS = 10 * 60 * 1000 };
 
 /* 256 KiB for uploads, 1 MiB for heads. */
 static const char *const scarce[] = {"--threads", "1", "--memory-limit", "8MiB", "--max-connections", "865", NULL};
@@ -314,6 +314,40 @@ static void uploads_under_way_when_the_server_is_told_to_end_are_finished(void *
     }
 }
 
+static void who_waits_for_memory_when_the_server_ends_is_told_to_come_again(void **state)
+{
+    for_seeds(SEEDS(10))
+    {
+        struct road road;
+        struct upload uploads[CROWD];
+        struct reply reply;
+        struct span value;
+        open_road(&road, scarce);
+        unsigned count = fill(uploads);
+        server_end(road.server, 1);
+        machine_run(MANY, machine_now_ms() + 300);
+        for (unsigned i = count; i < CROWD; i++) {
+            struct span received = road_received(uploads[i].client);
+            assert_true(reply_take(&received, false, &reply));
+            assert_int_equal(reply.status, 503);
+            assert_false(reply.was_continued);
+            assert_true(reply_field(&reply, "retry-after", &value));
+            assert_true(reply_field(&reply, "connection", &value) && span_equal(value, span_of("close")));
+            assert_non_null(memmem(reply.body.at, reply.body.length, "\"draining\"", 10));
+            client_free(&uploads[i].client);
+        }
+        for (unsigned i = 0; i < count; i++)
+            say_rest(&uploads[i]);
+        road_run();
+        check_ended();
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(road_status(uploads[i].client), 201);
+        assert_int_equal(road_objects(), count);
+        road_close(&road);
+        free_all(uploads, CROWD);
+    }
+}
+
 static void uploads_that_do_not_finish_are_aborted(void **state)
 {
     static const char *const hasty[] = {"--drain-timeout", "2s", NULL};
@@ -511,6 +545,7 @@ int main(void)
         seeded_test(more_uploads_than_fit_are_all_done),
         seeded_test(heads_wait_for_memory_and_are_all_answered),
         seeded_test(uploads_under_way_when_the_server_is_told_to_end_are_finished),
+        seeded_test(who_waits_for_memory_when_the_server_ends_is_told_to_come_again),
         seeded_test(uploads_that_do_not_finish_are_aborted),
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),
         seeded_test(a_client_that_is_being_handed_over_is_waited_for),

@@ -309,7 +309,8 @@ static inline void script_read_plan(struct script_plan *plan, const struct reque
 
 static inline void script_begin(struct conn *conn, const struct request *request)
 {
-    static const struct exchange_ops ops = {script_room, script_awaits, script_body, script_body_end, script_gone};
+    static const struct exchange_ops ops = {script_room,     script_awaits, script_body,
+                                            script_body_end, script_gone,   NULL};
     struct site *site = conn_http(conn)->owner;
     struct script *script = calloc(1, sizeof *script);
     *script = (struct script){.exchange.ops = &ops, .site = site, .next = site->scripts};
