@@ -16,13 +16,15 @@ static const struct command {
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 
+const char *const exit_meanings[EXIT_CODES] = {[EXIT_IN_ORDER] = "ended in order",
+                                               [EXIT_FAILED] = "could not start, or failed",
+                                               [EXIT_WRONG_USE] = "a wrong command line or setting"};
+
 void cli_help_exit_codes(FILE *to)
 {
-    fputs("\nExit codes:\n"
-          "  0  ended in order\n"
-          "  1  could not start, or failed\n"
-          "  2  a wrong command line or setting\n",
-          to);
+    fputs("\nExit codes:\n", to);
+    for (int code = 0; code < EXIT_CODES; code++)
+        fprintf(to, "  %d  %s\n", code, exit_meanings[code]);
 }
 
 static void help(FILE *to)

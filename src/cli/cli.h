@@ -7,7 +7,8 @@
 #include "base/error.h"
 
 /* What the program ends with. */
-enum exit_code { EXIT_IN_ORDER = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2 };
+enum exit_code { EXIT_IN_ORDER = 0, EXIT_FAILED = 1, EXIT_WRONG_USE = 2, EXIT_CODES };
+extern const char *const exit_meanings[EXIT_CODES];
 
 /* Runs the command that `argv[1]` names, on standard output and standard error. */
 enum exit_code cli_run(int argc, char **argv, char **environment);

@@ -8,15 +8,20 @@
 #include "core/log.h"
 
 /* What serve does instead of serving; its flags beside the settings. */
-enum option { OPTION_HELP, OPTION_PRINT_CONFIG, OPTION_CHECK, OPTION_COUNT };
+enum option {
+#define OPTION(name, flag, summary) OPTION_##name,
+#include "cli/options.def"
+#undef OPTION
+    OPTION_COUNT
+};
 
 static const struct {
     const char *flag;
     const char *summary;
 } options[OPTION_COUNT] = {
-    [OPTION_HELP] = {"--help", "print this"},
-    [OPTION_PRINT_CONFIG] = {"--print-config", "print every setting and where it came from, as lines of the file"},
-    [OPTION_CHECK] = {"--check", "open everything as if to serve, close it again, print ok"},
+#define OPTION(name, flag, summary) {flag, summary},
+#include "cli/options.def"
+#undef OPTION
 };
 
 static void help(FILE *to)
