@@ -218,6 +218,110 @@ static void a_list_is_bounded(void **state)
                    "SCHEME://HOST:PORT, such as https://app.example, or * for every site.");
 }
 
+/* ---- anew ---- */
+
+static void write_file(const char *text)
+{
+    FILE *to = fopen(config_path, "w");
+    assert_non_null(to);
+    fputs(text, to);
+    fclose(to);
+}
+
+static char again_command[] = "serve", again_flag[] = "--config=penstock-settings-test.conf",
+            again_least[] = "--min-free=1MiB";
+static char again_variable[] = "PENSTOCK_LINGER_SIZE=2MiB";
+static char *again_argv[] = {again_command, again_flag, again_least, NULL};
+static char *again_environment[] = {again_variable, NULL};
+
+static void load_for_again(const char *file, struct settings *settings)
+{
+    struct error error;
+    write_file(file);
+    if (!settings_load(3, again_argv, again_environment, settings, &error))
+        fail_msg("%s", error.detail);
+}
+
+static void what_is_read_again_is_taken_kept_or_outranked(void **state)
+{
+    struct settings before, settings;
+    struct settings_changes changes;
+    struct error error;
+    load_for_again("threads = 1\nmemory-limit = 64MiB\nlog-level = info\ndurable = yes\nhead-timeout = 15s\n", &before);
+    write_file("threads = 2\nmemory-limit = 65536KiB\nlog-level = INFO\nlisten = 127.0.0.1:9\ncors-origin = https://a, "
+               "https://b\nmin-free = 7MiB\nlinger-size = 7MiB\nbody-timeout = 7s\nstore = null:\n");
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.taken, "cors-origin, body-timeout");
+    assert_string_equal(changes.kept, "listen, store, threads");
+    assert_int_equal(settings.threads, 1);
+    assert_int_equal(settings.memory_limit, 64 << 20);
+    assert_int_equal(settings.min_free, 1 << 20);
+    assert_int_equal(settings.linger_size, 2 << 20);
+    assert_int_equal(settings.body_timeout, 7000);
+    assert_string_equal(settings.listen.items[0], "127.0.0.1:8080");
+    assert_null(settings.store);
+    settings_free(&before); /* of which it needs nothing */
+    assert_string_equal(settings.listen.items[0], "127.0.0.1:8080");
+    assert_string_equal(settings.data_dir, "./data");
+    assert_string_equal(settings.cors_origin.items[1], "https://b");
+    before = settings;
+    write_file("");
+    assert_true(settings_load_again(&before, &settings, &changes, &error)); /* and once more */
+    assert_string_equal(changes.taken, "cors-origin, body-timeout");
+    assert_string_equal(changes.kept, "memory-limit, threads");
+    settings_free(&before);
+    settings_free(&settings);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+/* What is computed from a value that is kept is computed from that. */
+static void what_is_computed_follows_what_is_kept(void **state)
+{
+    struct settings before, settings;
+    struct settings_changes changes;
+    struct error error;
+    load_for_again("memory-limit = 64MiB\nsocket-memory-limit = 5MiB\n", &before);
+    write_file("memory-limit = 32MiB\n");
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.kept, "memory-limit");
+    assert_string_equal(changes.taken, "socket-memory-limit");
+    assert_int_equal(settings.socket_memory_limit, 64 << 20);
+    assert_int_equal(settings.max_connections, before.max_connections);
+    assert_int_equal(settings.threads, before.threads);
+    settings_free(&before);
+    settings_free(&settings);
+}
+
+static void what_is_wrong_is_not_taken(void **state)
+{
+    struct settings before, settings;
+    struct settings_changes changes;
+    struct error error = {0};
+    load_for_again("body-timeout = 7s\n", &before);
+    write_file("body-timeout = 8s\nmemory-limit = 8MiB\nthreads = 3\n");
+    assert_false(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(error.detail,
+                        "penstock-settings-test.conf:3: threads is `3`, but the memory limit of 8MiB is enough for "
+                        "2; 12MiB would do.");
+    assert_null(settings.memory);
+    assert_int_equal(before.body_timeout, 7000);
+    for (uint64_t nth = 1;; nth++) {
+        write_file("body-timeout = 8s\n");
+        account_fail_at(nth);
+        bool is_read = settings_load_again(&before, &settings, &changes, &error);
+        account_fail_at(0);
+        if (is_read)
+            break;
+        assert_int_equal(error.code, ERROR_OUT_OF_MEMORY);
+        assert_true(nth < 1000);
+    }
+    settings_free(&settings);
+    settings_free(&before);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+/* ---- printed ---- */
+
 static void print(const struct settings *settings, char *out, size_t size)
 {
     FILE *to = fmemopen(out, size, "w");
@@ -374,6 +478,9 @@ int main(void)
         cmocka_unit_test(a_value_that_is_outranked_must_be_right_all_the_same),
         cmocka_unit_test(a_file_that_cannot_be_read_is_refused),
         cmocka_unit_test(a_list_is_bounded),
+        cmocka_unit_test(what_is_read_again_is_taken_kept_or_outranked),
+        cmocka_unit_test(what_is_computed_follows_what_is_kept),
+        cmocka_unit_test(what_is_wrong_is_not_taken),
         cmocka_unit_test(each_value_says_where_it_came_from),
         cmocka_unit_test(what_is_printed_reads_back),
         cmocka_unit_test(help_fits_into_a_hundred_columns),
