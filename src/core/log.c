@@ -285,13 +285,14 @@ static void *write_records(void *unused)
 static int open_file(const char *path)
 {
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 static bool fail_to_open(const char *path, int result, enum error_code code, struct error *error)
 {
-    return error_set(error, code, "--log-file is `%s`, but can't be opened: %s.", path,
-                     strerror(-result));
+    return error_set(error, code, "--log-file is `%s`, but can't be opened: %s.", path, strerror(-result));
 }
 
 static bool start_writer(void)

@@ -47,6 +47,16 @@ def reloading(start, tmp_path):
     return Reloading
 
 
+def test_without_a_file_it_goes_on(start):
+    server = start('--log-format', 'json')
+    for _ in range(3):
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.2)
+    records = [json.loads(line) for line in server.log().splitlines()]
+    assert [(record['event'], record['changed']) for record in records] == [('reloaded', '')] * 3
+    server.end([])
+
+
 def test_what_may_change_changes(reloading):
     it = reloading('max-file-size = 10\n')
     assert it.put('a', 11).status_code == 413

@@ -205,6 +205,15 @@ def test_check_opens_everything_and_serves_nothing(run, start_release, tmp_path)
     server.end([])
 
 
+def test_a_log_file_that_can_not_be_written_is_said(run, tmp_path):
+    for option in ([], ['--check']):
+        assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--log-file', tmp_path / 'no/log', *option), 1, '--log-file', 'no/log', 'No such file')
+        assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--log-file', tmp_path, *option), 1, '--log-file', 'Is a directory')
+    assert not (tmp_path / 'd').exists()
+    checked = run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '1000TiB', '--log-file', tmp_path / 'log')
+    assert (checked.stdout, checked.stderr) == ('ok\n', '') and 'store_short_of_space' in (tmp_path / 'log').read_text()
+
+
 def test_a_store_that_is_nearly_full_is_said_at_the_start(run, start_release, tmp_path):
     checked = run('--check', *QUIET, '--data-dir', tmp_path / 'd', '--min-free', '1000TiB')
     assert (checked.returncode, checked.stdout.strip()) == (0, 'ok'), checked
