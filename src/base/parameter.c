@@ -56,6 +56,15 @@ static bool take_value(struct span *rest, struct parameter *parameter)
     return take_quoted(rest, &parameter->value);
 }
 
+bool parameter_take(struct span *rest, struct parameter *parameter_out)
+{
+    parameter_out->name = parameter_token(rest);
+    if (parameter_out->name.length == 0 || rest->length == 0 || rest->at[0] != '=')
+        return false;
+    skip(rest, 1);
+    return take_value(rest, parameter_out);
+}
+
 enum parameter_result parameter_next(struct span *rest, struct parameter *parameter_out)
 {
     skip_blanks(rest);
@@ -67,12 +76,7 @@ enum parameter_result parameter_next(struct span *rest, struct parameter *parame
     }
     if (rest->length == 0)
         return PARAMETER_END;
-
-    parameter_out->name = parameter_token(rest);
-    if (parameter_out->name.length == 0 || rest->length == 0 || rest->at[0] != '=')
-        return PARAMETER_BAD;
-    skip(rest, 1);
-    return take_value(rest, parameter_out) ? PARAMETER_NEXT : PARAMETER_BAD;
+    return parameter_take(rest, parameter_out) ? PARAMETER_NEXT : PARAMETER_BAD;
 }
 
 size_t parameter_unescape(const struct parameter *parameter, char *out)

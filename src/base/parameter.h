@@ -23,6 +23,9 @@ struct parameter {
  * is one or (a media type) two of these. */
 struct span parameter_token(struct span *rest);
 
+/* Takes `name=value` off the front of `rest`; false when there is none. */
+bool parameter_take(struct span *rest, struct parameter *parameter_out);
+
 /* Takes the next parameter, its `;` and the blanks (SP, HT) around that off the front of `rest`. Empty parameters
  * (`;;`, a `;` at the end) are passed over, as RFC 9110 has it. */
 enum parameter_result parameter_next(struct span *rest, struct parameter *parameter_out);
