@@ -112,6 +112,20 @@ void doors_prepare(struct worker *worker)
     worker->http.closed = connection_closed;
 }
 
+/* Who operates it comes directly, or with fields: so a proxy that speaks for its clients is no hindrance to him. */
+static void set_proxies(struct http_terms *terms, const struct settings *settings, bool is_admin)
+{
+    struct networks *trusted = &terms->proxies.trusted;
+    for (unsigned i = 0; i < settings->trusted_proxy.count; i++)
+        if (network_read(span_of(settings->trusted_proxy.items[i]), &trusted->items[trusted->count]))
+            trusted->count++;
+    if (is_admin)
+        return;
+    terms->proxies.have_header = settings->proxy_protocol;
+    if (settings->public_url != NULL)
+        public_url_read(span_of(settings->public_url), &terms->public_url, &terms->public_origin);
+}
+
 void doors_use_settings(struct worker *worker)
 {
     const struct settings *settings = worker->settings;
@@ -124,6 +138,8 @@ void doors_use_settings(struct worker *worker)
     worker->terms.begin = routes_begin_public;
     worker->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};
     worker->admin_terms.begin = routes_begin_admin; /* that address is never another site's to use */
+    set_proxies(&worker->terms, settings, false);
+    set_proxies(&worker->admin_terms, settings, true);
     worker->http.kernel_share = (int64_t)(settings->socket_memory_limit / worker->server->worker_count);
 }
 

@@ -129,9 +129,18 @@ static bool check_connections(const struct settings *settings, const struct mach
     return refuse_number(settings, SETTING_max_connections, connections, error, reason);
 }
 
+static bool check_proxies(const struct settings *settings, struct error *error)
+{
+    if (!settings->proxy_protocol || settings->trusted_proxy.count > 0)
+        return true;
+    struct written written = written_as(settings, SETTING_proxy_protocol, 0);
+    return refuse_value(&written, span_of("yes"), error,
+                        "needs --trusted-proxy, which says whose headers are believed");
+}
+
 bool resolve_settings(struct settings *settings, const struct machine *machine, struct error *error)
 {
     compute_defaults(settings, machine);
     return check_addresses(settings, error) && check_threads(settings, error) &&
-           check_connections(settings, machine, error);
+           check_connections(settings, machine, error) && check_proxies(settings, error);
 }

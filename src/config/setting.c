@@ -44,6 +44,8 @@ const struct setting setting_table[SETTING_COUNT] = {
 #define TYPE_ADDRESS_OR_OFF const char *
 #define TYPE_ADDRESSES struct text_list
 #define TYPE_ORIGINS struct text_list
+#define TYPE_NETWORKS struct text_list
+#define TYPE_PUBLIC_URL const char *
 #define GROUP(title)
 #define SETTING(kind, field, ...)                                                                                      \
     _Static_assert(_Generic(((struct settings *)0)->field, TYPE_##kind : 1, default : 0), #field " has another type");

@@ -17,7 +17,9 @@ enum setting_kind {
     KIND_STORE,          /* const char *, what store_url_read takes */
     KIND_ADDRESS_OR_OFF, /* const char * */
     KIND_ADDRESSES,      /* struct text_list */
-    KIND_ORIGINS         /* struct text_list */
+    KIND_ORIGINS,        /* struct text_list */
+    KIND_NETWORKS,       /* struct text_list */
+    KIND_PUBLIC_URL      /* const char * */
 };
 
 enum setting_id {
@@ -63,7 +65,7 @@ const struct setting *setting_nearest_variable(struct span variable);
 /* Whether it takes several values, divided by commas. */
 static inline bool setting_is_list(const struct setting *setting)
 {
-    return setting->kind == KIND_ADDRESSES || setting->kind == KIND_ORIGINS;
+    return setting->kind == KIND_ADDRESSES || setting->kind == KIND_ORIGINS || setting->kind == KIND_NETWORKS;
 }
 
 static inline enum setting_id setting_id(const struct setting *setting)

@@ -51,8 +51,11 @@ struct settings {
     struct text_list cors_origin; /* each what origin_is_valid takes, or `*` */
     const char *log_level;
     const char *log_format;
-    const char *log_file; /* NULL: standard error */
-    const char *config;   /* the file that was read; NULL: none */
+    const char *log_file;           /* NULL: standard error */
+    const char *config;             /* the file that was read; NULL: none */
+    struct text_list trusted_proxy; /* each what network_read takes */
+    bool proxy_protocol;            /* only where there is a trusted_proxy */
+    const char *public_url;         /* what public_url_read takes; NULL: none */
 
     struct settings_memory *memory; /* config's own (memory.h): the texts, and where each value came from */
 };

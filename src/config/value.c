@@ -1,7 +1,9 @@
 #include "config/value.h"
 
 #include "base/ascii.h"
+#include "base/network.h"
 #include "base/origin.h"
+#include "base/public_url.h"
 #include "base/quantity.h"
 #include "base/store_url.h"
 #include "base/utf8.h"
@@ -93,6 +95,14 @@ static bool is_allowed_text(const struct setting *setting, struct span text)
         return address_is_wellformed(text);
     case KIND_ORIGINS:
         return span_equal(text, span_of("*")) || origin_is_valid(text);
+    case KIND_NETWORKS: {
+        struct network network;
+        return network_read(text, &network);
+    }
+    case KIND_PUBLIC_URL: {
+        struct span base, origin;
+        return public_url_read(text, &base, &origin);
+    }
     default:
         return true;
     }
@@ -109,7 +119,8 @@ bool value_read(const struct setting *setting, const char *text, struct settings
     case KIND_YES_NO:
         return read_yes_no(span_of(text), field);
     case KIND_ADDRESSES:
-    case KIND_ORIGINS: {
+    case KIND_ORIGINS:
+    case KIND_NETWORKS: {
         struct text_list *list = field;
         if (list->count == SETTING_LIST_MAX || !is_allowed_text(setting, span_of(text)))
             return false;
@@ -171,6 +182,9 @@ void value_allowed(const struct setting *setting, char out[VALUE_ALLOWED_SIZE])
         [KIND_ADDRESS_OR_OFF] = "HOST:PORT, [IPV6]:PORT, unix:/path or off",
         [KIND_ADDRESSES] = "HOST:PORT, [IPV6]:PORT or unix:/path",
         [KIND_ORIGINS] = "SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example, or * for every site",
+        [KIND_NETWORKS] =
+            "an address such as 10.0.0.5, a network such as 10.0.0.0/8 (no bit set behind the 8), or unix",
+        [KIND_PUBLIC_URL] = "http://HOST or https://HOST, perhaps with a port and a path",
     };
     switch (setting->kind) {
     case KIND_SIZE:
@@ -194,8 +208,10 @@ bool value_is_there(const struct setting *setting, const struct settings *settin
     case KIND_PATH:
     case KIND_STORE:
     case KIND_ADDRESS_OR_OFF:
+    case KIND_PUBLIC_URL:
         return *(const char *const *)field != NULL;
     case KIND_ORIGINS:
+    case KIND_NETWORKS:
         return ((const struct text_list *)field)->count > 0;
     default:
         return true;
@@ -303,6 +319,7 @@ int value_print(const struct setting *setting, const struct settings *settings, 
         return fprintf(to, "%s", *(const bool *)field ? "yes" : "no");
     case KIND_ADDRESSES:
     case KIND_ORIGINS:
+    case KIND_NETWORKS:
         return print_list(field, to);
     default:
         return value_is_there(setting, settings) ? file_write_value(*(const char *const *)field, to) : 0;

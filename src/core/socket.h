@@ -7,6 +7,7 @@
 
 #include <sys/uio.h>
 
+#include "base/peer.h"
 #include "core/loop.h"
 
 struct socket;
@@ -67,9 +68,8 @@ uint32_t socket_round_trip_us(struct socket *socket);
 /* Holds answers back until a full segment can be sent, or lets go what was held (TCP_CORK). */
 void socket_cork(struct socket *socket, bool is_corked);
 
-/* The peer's address for logs, such as `127.0.0.1:51234`; `unix` for a unix socket, `gone` when it was already when
- * the socket was opened. `out` holds 64 bytes. */
-void socket_peer(struct socket *socket, char *out);
+/* Who is at the other end; PEER_NONE when it is gone. To be asked at once: the kernel forgets it then. */
+void socket_peer(struct socket *socket, struct peer *peer_out);
 
 /* Our own address of this connection, `127.0.0.1:8080`, or `localhost` for a unix socket. `out` holds 64 bytes. */
 void socket_name(struct socket *socket, char *out);

@@ -1,6 +1,6 @@
 /* A connection's life: how it begins, what it waits for and how long, how it ends. conn_read.c reads, conn_request.c
- * leads from one request to the next, conn_send.c answers, conn_note.c logs, conn_window.c bounds what the kernel
- * holds. */
+ * leads from one request to the next, conn_send.c answers, conn_client.c says who the client is, conn_note.c logs,
+ * conn_window.c bounds what the kernel holds. */
 #include <assert.h>
 #include <errno.h>
 
@@ -46,7 +46,7 @@ bool conn_open(struct http *http, const struct http_terms *terms, int fd)
         http->count++;
         handle_open(http->loop, &conn->handle, HANDLE_CONNECTION, NULL);
         conn_guess_window(conn);
-        conn_set_state(conn, CONN_IDLE);
+        conn_meet(conn);
         return true;
     }
     h1_close(&h1);
@@ -61,6 +61,7 @@ static uint64_t time_out_of(const struct conn *conn)
     switch (conn->state) {
     case CONN_IDLE:
         return conn->terms->idle_ms;
+    case CONN_PROXY:
     case CONN_HEAD:
         return conn->terms->head_ms;
     case CONN_LINGER:
@@ -112,6 +113,7 @@ void conn_set_state(struct conn *conn, enum conn_state state)
     conn->is_waiting = false;
     conn_touch(conn);
     switch (state) {
+    case CONN_PROXY:
     case CONN_IDLE:
     case CONN_HEAD:
     case CONN_LINGER:
@@ -140,6 +142,8 @@ static void timed_out(struct conn *conn)
     error_set(&why, ERROR_REQUEST_TIMEOUT, "Nothing has come for %s; send the request again.", time);
     if (conn->state == CONN_IDLE || conn->state == CONN_LINGER)
         conn_close(conn, &why);
+    else if (conn->state == CONN_PROXY)
+        conn_refuse_proxy(conn, &why);
     else if (conn->state == CONN_SENDING)
         conn_reset(conn, &why);
     else
@@ -207,6 +211,8 @@ static void socket_ready(struct socket_user *user, unsigned events)
         conn_send_some(conn);
     } else if (conn->state == CONN_LINGER) {
         conn_drop(conn);
+    } else if (conn->state == CONN_PROXY) {
+        conn_read_proxy(conn);
     } else if ((events & SOCKET_READABLE) == 0) {
         hung_up(conn);
     } else if (conn->state == CONN_BODY) {
@@ -230,6 +236,7 @@ static void leave(struct conn *conn)
         conn->reader->ops->close(conn->reader);
     account_free(ACCOUNT_REQUEST, &conn->out, conn->out_end);
     conn_forget_pending(conn);
+    conn_forget_proxy_header(conn);
     h1_close(&conn->h1);
     handle_close(http->loop, &conn->request_handle);
     handle_close(http->loop, &conn->handle);
@@ -270,7 +277,8 @@ void conn_reset(struct conn *conn, const struct error *why)
 /* Closing a connection of which bytes lie unread would reset it (RFC 9112 9.6): they are read, and answered. */
 static void drain(struct conn *conn)
 {
-    if (conn->state == CONN_IDLE && socket_pending(conn->socket) == 0)
+    bool is_idle = conn->state == CONN_IDLE || conn->state == CONN_PROXY;
+    if (is_idle && socket_pending(conn->socket) == 0)
         conn_close(conn, NULL);
     else
         conn_wait_no_more(conn);
@@ -312,18 +320,4 @@ struct http *conn_http(struct conn *conn)
 const struct handle *conn_handle(const struct conn *conn)
 {
     return &conn->request_handle;
-}
-
-bool conn_base_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE])
-{
-    char own[64];
-    struct span authority = request->authority;
-    if (authority.length == 0) {
-        socket_name(conn->socket, own);
-        authority = span_of(own);
-    }
-    if (authority.length > 300)
-        return false;
-    *span_put(span_put(out, span_of("http://")), authority) = '\0';
-    return true;
 }

@@ -9,7 +9,9 @@
  * that, `gone` says so instead. One loop. */
 #pragma once
 
+#include "base/network.h"
 #include "base/origin.h"
+#include "base/public_url.h"
 #include "core/budget.h"
 #include "core/handles.h"
 #include "core/socket.h"
@@ -45,6 +47,11 @@ struct exchange {
 struct http_terms {
     uint64_t idle_ms, head_ms, body_ms, linger_ms, linger_size;
     struct origins origins; /* whose pages may use this listener beside its own */
+    struct {
+        struct networks trusted; /* whose word on their clients is taken */
+        bool have_header;        /* they begin with a PROXY header */
+    } proxies;
+    struct span public_url, public_origin; /* what public_url_read gives; empty: as each request says */
     void (*begin)(struct conn *conn, const struct request *request); /* exactly one: conn_answer or conn_take */
 };
 
@@ -99,9 +106,9 @@ struct http *conn_http(struct conn *conn);
 const struct handle *conn_handle(const struct conn *conn);
 const char *conn_request_id(const struct conn *conn);
 
-/* Scheme and authority of this request, as URLs in answers begin: `http://host:port`. False when the authority is longer
- * than fits. */
-enum { BASE_URL_SIZE = 320 };
+/* As URLs in answers begin: the public URL, or scheme and authority of this request, `http://host:port`. False when the
+ * authority is longer than fits. */
+enum { BASE_URL_SIZE = sizeof "https://" + PUBLIC_URL_MAX };
 bool conn_base_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE]);
 
 /* Whose page the browser says that the request comes from (RFC 6454 7). */

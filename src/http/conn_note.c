@@ -8,7 +8,7 @@
 #include "core/random.h"
 #include "http/conn_state.h"
 
-enum { REQUEST_ID_MAX = 128, NOTED_PATH_MAX = 256, PEER_SIZE = 64 };
+enum { REQUEST_ID_MAX = 128, NOTED_PATH_MAX = 256 };
 
 struct note {
     const char *method; /* static */
@@ -18,6 +18,7 @@ struct note {
     int status;
     enum error_code code; /* of the answer */
     enum conn_origin origin;
+    struct peer client;
     uint16_t id_length, path_length;
     uint16_t origin_length; /* 0: only of an allowed one is it needed */
     char text[];            /* id, zero, path, origin */
@@ -89,6 +90,7 @@ bool conn_take_note(struct conn *conn, const struct request *request)
     note->id_length = (uint16_t)id.length;
     note->path_length = (uint16_t)path.length;
     note->origin = origin;
+    note->client = request != NULL ? request->client : conn->peer;
     note->origin_length = (uint16_t)allowed.length;
     char *at = span_put(note->text, id);
     *at++ = '\0';
@@ -140,6 +142,13 @@ void conn_note_answer(struct conn *conn, const struct answer *answer, size_t hea
 
 /* ---- the record ---- */
 
+static void log_peer(struct record *record, const char *name, const struct peer *peer)
+{
+    char text[PEER_SIZE];
+    peer_write(peer, text);
+    log_text(record, name, span_of(text));
+}
+
 void conn_log(struct conn *conn, const struct error *why)
 {
     const struct note *note = conn->note;
@@ -150,10 +159,10 @@ void conn_log(struct conn *conn, const struct error *why)
     struct record record;
     if (!log_begin(&record, status >= 500 ? LOG_WARN : LOG_INFO, "request"))
         return;
-    char peer[PEER_SIZE];
-    socket_peer(conn->socket, peer);
     log_text(&record, "id", span_from(note->text, note->id_length));
-    log_text(&record, "client", span_of(peer));
+    log_peer(&record, "client", &note->client);
+    if (!peer_equals(&note->client, &conn->peer))
+        log_peer(&record, "proxy", &conn->peer);
     log_text(&record, "method", span_of(note->method));
     log_text(&record, "path", span_from(note->text + note->id_length + 1, note->path_length));
     log_number(&record, "status", (uint64_t)status);

@@ -14,7 +14,9 @@ enum conn_origin conn_judge_origin(struct conn *conn, const struct request *requ
         return ORIGIN_NONE;
     if (request_count(request, "origin") > 1)
         return ORIGIN_FOREIGN;
-    if (conn_base_url(conn, request, own) && origin_equals(origin, span_of(own)))
+    if (conn_own_url(conn, request, own) && origin_equals(origin, span_of(own)))
+        return ORIGIN_OWN;
+    if (origin_equals(origin, conn->terms->public_origin))
         return ORIGIN_OWN;
     if (!origins_allow(&conn->terms->origins, origin))
         return ORIGIN_FOREIGN;

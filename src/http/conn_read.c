@@ -69,8 +69,10 @@ static void refuse_bytes(struct conn *conn, const uint8_t *bytes, size_t length)
     if (conn->state == CONN_IDLE && length > 0 && bytes[0] == 0x16 && (length == 1 || bytes[1] == 3))
         error_set(why, ERROR_MALFORMED_REQUEST,
                   "This address speaks plain HTTP, not TLS: its URLs begin with http://.");
-    if (conn->note == NULL)
+    if (conn->note == NULL) {
+        conn_find_client(conn, &conn->http->head->request);
         conn_take_note(conn, &conn->http->head->request);
+    }
     conn_refuse(conn, why);
 }
 

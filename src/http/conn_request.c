@@ -7,8 +7,9 @@
 
 void conn_begin_request(struct conn *conn)
 {
-    const struct request *request = &conn->http->head->request;
+    struct request *request = &conn->http->head->request;
     conn_forget_head_wait(conn);
+    conn_find_client(conn, request);
     conn->keeps_alive = request->keeps_alive && !conn->http->is_draining;
     conn->is_head_method = request->method == METHOD_HEAD;
     conn->is_http_1_0 = request->is_http_1_0;

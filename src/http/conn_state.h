@@ -1,11 +1,13 @@
 /* What the files of a connection share: conn.c (its life), conn_read.c, conn_request.c, conn_send.c,
- * conn_note.c, conn_origin.c, conn_window.c. */
+ * conn_client.c, conn_note.c, conn_origin.c, conn_window.c. */
 #pragma once
 
+#include "base/proxy_header.h"
 #include "http/conn.h"
 #include "http/h1.h"
 
 enum conn_state {
+    CONN_PROXY,   /* before the first request: a proxy says who its client is */
     CONN_IDLE,    /* before the first byte of a request */
     CONN_HEAD,    /* a head is on its way */
     CONN_BODY,    /* an exchange takes the body */
@@ -35,6 +37,8 @@ struct conn {
     const struct http_terms *terms;
     struct conn *next, *before;
     struct handle handle, request_handle;
+    struct peer peer;                  /* who is at the other end, or whom a PROXY header named */
+    struct proxy_header *proxy_header; /* while it comes */
     struct timer timer;
     struct task again; /* goes on when whoever answered has returned */
     struct h1 *h1;
@@ -56,6 +60,7 @@ struct conn {
     uint8_t state;
     uint8_t window;        /* enum conn_window */
     uint8_t continue_left; /* of `100 Continue`, what the socket did not take */
+    bool is_trusted;       /* what `peer` says of its clients is believed */
     bool is_begun;         /* the request has been begun and not answered */
     bool is_answered;      /* its answer was given */
     bool keeps_alive;
@@ -128,10 +133,25 @@ void conn_send_some(struct conn *conn);
 /* The same; the `run` of conn->again. */
 void conn_go_on(struct task *task);
 
+/* ---- conn_client.c ---- */
+
+/* It was accepted: looks who is there. CONN_PROXY or CONN_IDLE. */
+void conn_meet(struct conn *conn);
+
+void conn_read_proxy(struct conn *conn); /* CONN_PROXY */
+void conn_refuse_proxy(struct conn *conn, const struct error *why);
+void conn_forget_proxy_header(struct conn *conn);
+
+/* Sets client and scheme of a request, and its authority where a trusted proxy names another. */
+void conn_find_client(struct conn *conn, struct request *request);
+
+/* As conn_base_url, but as this request says. */
+bool conn_own_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE]);
+
 /* ---- conn_note.c ---- */
 
-/* Notes what is known of a request when it begins; false when memory is short. One that could not be read has no method,
- * and those of its fields that came whole; NULL: nothing is known. */
+/* Notes what is known of a request when it begins; false when memory is short. One that could not be read has no
+ * method, and those of its fields that came whole; NULL: nothing is known. */
 bool conn_take_note(struct conn *conn, const struct request *request);
 void conn_forget_note(struct conn *conn);
 

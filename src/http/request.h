@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "base/peer.h"
 #include "base/span.h"
 #include "base/target.h"
 
@@ -31,6 +32,8 @@ struct request {
     struct span target_text;
     struct target target;
     struct span authority; /* of the target, else Host; empty: HTTP/1.0 without one */
+    struct span scheme;    /* by which the client came; this and `client` are set by conn_client.c */
+    struct peer client;
     bool is_http_1_0;
     bool keeps_alive;      /* as the client wishes */
     bool expects_continue; /* Expect: 100-continue */

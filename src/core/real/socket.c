@@ -1,11 +1,9 @@
 #include "core/socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
@@ -13,7 +11,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/ascii.h"
 #include "core/account.h"
 #include "core/real/loop.h"
 #include "core/real/tcp.h"
@@ -24,9 +21,6 @@ struct socket {
     int fd;
     unsigned watched; /* what the user wants to be told of */
     unsigned armed;   /* what the kernel tells: that and perhaps more, which is dropped when it comes */
-    uint16_t peer_family, peer_port;
-    uint8_t
-        peer[16]; /* as the kernel has it, IPv4 in the first four bytes: 128 bytes of sockaddr_storage are too many */
 };
 
 static void freed(uv_handle_t *handle)
@@ -80,24 +74,6 @@ static void arm(struct socket *socket, unsigned events)
         uv_poll_start(&socket->poll, uv_events, polled);
 }
 
-/* Once: of a client that is gone it can't be known any more, and each record of the log wants it. */
-static void keep_peer(struct socket *socket)
-{
-    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
-    if (getpeername(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address}) != 0)
-        return;
-    const struct sockaddr_in *v4 = (const void *)&address;
-    const struct sockaddr_in6 *v6 = (const void *)&address;
-    socket->peer_family = address.ss_family;
-    if (address.ss_family == AF_INET) {
-        socket->peer_port = ntohs(v4->sin_port);
-        memcpy(socket->peer, &v4->sin_addr, sizeof v4->sin_addr);
-    } else if (address.ss_family == AF_INET6) {
-        socket->peer_port = ntohs(v6->sin6_port);
-        memcpy(socket->peer, &v6->sin6_addr, sizeof v6->sin6_addr);
-    }
-}
-
 bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct socket **socket_out)
 {
     struct socket *socket = account_alloc(ACCOUNT_CONNECTION, sizeof *socket);
@@ -108,7 +84,6 @@ bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct soc
     }
     socket->fd = fd;
     socket->user = user;
-    keep_peer(socket);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* fails on unix sockets, which have no delay */
     *socket_out = socket;
     return true;
@@ -233,37 +208,36 @@ void socket_cork(struct socket *socket, bool is_corked)
     setsockopt(socket->fd, IPPROTO_TCP, TCP_CORK, &(int){is_corked}, sizeof(int));
 }
 
-static void address_write(unsigned family, const uint8_t *address, uint16_t port, char *out)
+static void read_address(const struct sockaddr_storage *address, struct peer *peer_out)
 {
-    char *at = out;
-    if (family == AF_INET) { /* for every record of the log */
-        for (int i = 0; i < 4; i++) {
-            at = ascii_put_number(at, address[i]);
-            *at++ = i < 3 ? '.' : ':';
-        }
-        *ascii_put_number(at, port) = '\0';
-    } else if (family == AF_INET6) {
-        char host[INET6_ADDRSTRLEN] = "";
-        inet_ntop(AF_INET6, address, host, sizeof host);
-        snprintf(out, 64, "[%s]:%u", host, port);
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    *peer_out = (struct peer){.kind = address->ss_family == AF_UNSPEC ? PEER_NONE : PEER_UNIX};
+    if (address->ss_family == AF_INET) {
+        uint8_t bytes[4];
+        memcpy(bytes, &v4->sin_addr, sizeof bytes);
+        *peer_out = (struct peer){PEER_IP, ntohs(v4->sin_port), ip_from_v4(bytes)};
+    } else if (address->ss_family == AF_INET6) {
+        *peer_out = (struct peer){.kind = PEER_IP, .port = ntohs(v6->sin6_port)};
+        memcpy(peer_out->ip.bytes, &v6->sin6_addr, sizeof peer_out->ip.bytes);
     }
 }
 
-void socket_peer(struct socket *socket, char *out)
+void socket_peer(struct socket *socket, struct peer *peer_out)
 {
-    memcpy(out, socket->peer_family == AF_UNSPEC ? "gone" : "unix", sizeof "unix");
-    address_write(socket->peer_family, socket->peer, socket->peer_port, out);
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    getpeername(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address});
+    read_address(&address, peer_out);
 }
 
 void socket_name(struct socket *socket, char *out)
 {
     struct sockaddr_storage address = {.ss_family = AF_UNIX};
-    const struct sockaddr_in *v4 = (const void *)&address;
-    const struct sockaddr_in6 *v6 = (const void *)&address;
+    struct peer own;
     getsockname(socket->fd, (struct sockaddr *)&address, &(socklen_t){sizeof address});
-    memcpy(out, "localhost", sizeof "localhost");
-    if (address.ss_family == AF_INET)
-        address_write(AF_INET, (const uint8_t *)&v4->sin_addr, ntohs(v4->sin_port), out);
-    else if (address.ss_family == AF_INET6)
-        address_write(AF_INET6, (const uint8_t *)&v6->sin6_addr, ntohs(v6->sin6_port), out);
+    read_address(&address, &own);
+    if (own.kind == PEER_IP)
+        peer_write(&own, out);
+    else
+        memcpy(out, "localhost", sizeof "localhost");
 }

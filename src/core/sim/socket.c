@@ -271,13 +271,14 @@ void socket_cork(struct socket *socket, bool is_corked)
 
 /* ---- names ---- */
 
-void socket_peer(struct socket *socket, char *out)
+void socket_peer(struct socket *socket, struct peer *peer_out)
 {
     const char *path;
     if (address_unix_path(socket->client->name, &path))
-        snprintf(out, NAME_SIZE, "unix");
+        *peer_out = (struct peer){.kind = PEER_UNIX};
     else
-        snprintf(out, NAME_SIZE, "127.0.0.1:%u", socket->client->port);
+        *peer_out =
+            (struct peer){PEER_IP, (uint16_t)socket->client->port, ip_from_v4((const uint8_t[4]){127, 0, 0, 1})};
 }
 
 void socket_name(struct socket *socket, char *out)

@@ -88,6 +88,10 @@ static const struct {
      "--listen is `0.0.0.0:80`, but is not loopback: listen on a loopback address behind a proxy, or set "
      "--allow-anonymous yes."},
     {"--admin-listen off", 4096, NULL},
+    {"--proxy-protocol --trusted-proxy unix", 4096, NULL},
+    {"--trusted-proxy unix", 4096, NULL},
+    {"--proxy-protocol", 4096,
+     "--proxy-protocol is `yes`, but needs --trusted-proxy, which says whose headers are believed."},
     {"--admin-listen [::]:81", 4096,
      "--admin-listen is `[::]:81`, but is not loopback: listen on a loopback address behind a proxy, or set "
      "--allow-anonymous yes."},

@@ -362,6 +362,7 @@ static bool is_same(const struct setting *setting, const struct settings *a, con
         return memcmp(one, other, sizeof(bool)) == 0;
     case KIND_ADDRESSES:
     case KIND_ORIGINS:
+    case KIND_NETWORKS:
         for (unsigned i = 0; i < list->count; i++)
             if (i == other_list->count || strcmp(list->items[i], other_list->items[i]) != 0)
                 return false;
@@ -387,6 +388,8 @@ static const char *value_number(const struct setting *setting, unsigned number)
         [KIND_ADDRESS_OR_OFF] = {"off", "[::1]:80", "unix:/a #b", "unix:/a\"b\" "},
         [KIND_ADDRESSES] = {"127.0.0.1:1,unix:/a #b", "unix:/# \"#\",unix:/b", "unix:/\"a\" ,[::1]:2"},
         [KIND_ORIGINS] = {"*", "https://a.example, http://[::1]:1", "app://b,*"},
+        [KIND_NETWORKS] = {"unix", "10.0.0.0/8, ::1", "2001:db8::/32,unix"},
+        [KIND_PUBLIC_URL] = {"https://files.example", "http://[::1]:1/up/", "https://a/(b)'c;d,e"},
     };
     static const char choices[][8] = {"info", "DEBUG", "error"}, formats[][8] = {"auto", "TEXT", "json"};
     if (setting->kind == KIND_CHOICE && number < 3)
@@ -419,7 +422,8 @@ static void what_is_printed_reads_back(void **state)
         const char *value;
         for (unsigned number = 0; (value = value_number(&setting_table[i], number)) != NULL; number++) {
             char flags[128];
-            snprintf(flags, sizeof flags, "--%s=%s", setting_table[i].name, value);
+            const char *needed = i == SETTING_proxy_protocol ? "--trusted-proxy=unix|" : "";
+            snprintf(flags, sizeof flags, "%s--%s=%s", needed, setting_table[i].name, value);
             if (i != SETTING_config)
                 assert_reads_back(flags);
         }

@@ -70,6 +70,13 @@ static const struct {
     {SETTING_cors_origin, "app.example", NULL},
     {SETTING_cors_origin, "null", NULL},
     {SETTING_cors_origin, "", NULL},
+    {SETTING_trusted_proxy, "10.0.0.0/8", "10.0.0.0/8"},
+    {SETTING_trusted_proxy, "unix", "unix"},
+    {SETTING_trusted_proxy, "10.0.0.1/8", NULL},
+    {SETTING_trusted_proxy, "proxy.example", NULL},
+    {SETTING_public_url, "https://files.example/up", "https://files.example/up"},
+    {SETTING_public_url, "files.example", NULL},
+    {SETTING_public_url, "https://files.example/?a", NULL},
 };
 
 static void a_value_is_read_as_its_kind_and_written_back(void **state)
@@ -111,6 +118,9 @@ static const struct {
     {SETTING_log_level, "debug, info, warn, error or off"},
     {SETTING_listen, "HOST:PORT, [IPV6]:PORT or unix:/path"},
     {SETTING_cors_origin, "SCHEME://HOST or SCHEME://HOST:PORT, such as https://app.example, or * for every site"},
+    {SETTING_trusted_proxy,
+     "an address such as 10.0.0.5, a network such as 10.0.0.0/8 (no bit set behind the 8), or unix"},
+    {SETTING_public_url, "http://HOST or https://HOST, perhaps with a port and a path"},
 };
 
 static void what_is_allowed_is_said_in_words(void **state)

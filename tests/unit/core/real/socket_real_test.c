@@ -344,14 +344,16 @@ static void both_ends_have_addresses(void **state)
 {
     (void)state;
     struct end end;
-    char peer[64], ours[64], expected[64];
+    struct peer peer;
+    char written[PEER_SIZE], ours[64], expected[64];
     int far = meet(&end);
     struct sockaddr_in address;
     assert_int_equal(getsockname(far, (struct sockaddr *)&address, &(socklen_t){sizeof address}), 0);
     snprintf(expected, sizeof expected, "127.0.0.1:%u", ntohs(address.sin_port));
-    socket_peer(end.socket, peer);
+    socket_peer(end.socket, &peer);
+    peer_write(&peer, written);
     socket_name(end.socket, ours);
-    assert_string_equal(peer, expected);
+    assert_string_equal(written, expected);
     assert_string_equal(ours, name);
     socket_set_receive_buffer(end.socket, 8192);
     part(&end, far);
@@ -486,8 +488,9 @@ static void a_unix_socket_is_a_file_for_as_long_as_somebody_listens(void **state
     assert_true(turn_until(loop, &accepted.is_there));
     struct end end = {.user.ready = ready};
     assert_true(socket_open(loop, accepted.fds[0], &end.user, &end.socket));
-    socket_peer(end.socket, peer);
-    assert_string_equal(peer, "unix");
+    struct peer at_the_end;
+    socket_peer(end.socket, &at_the_end);
+    assert_int_equal(at_the_end.kind, PEER_UNIX);
     socket_name(end.socket, peer);
     assert_string_equal(peer, "localhost");
     send(far, "a", 1, 0);
