@@ -4,9 +4,11 @@
 #include "base/ascii.h"
 #include "base/target.h"
 
-/* Divides `scheme://authority` (RFC 3986 3.1). */
+/* Divides `scheme://authority` (RFC 3986 3.1); where it can't, the parts are not to be read. */
 static bool divide(struct span text, struct span *scheme_out, struct span *authority_out)
 {
+    if (text.length == 0)
+        return false;
     size_t length = 0;
     while (length < text.length && (ascii_is_alphanumeric(text.at[length]) || ascii_is_in(text.at[length], "+-.")))
         length++;
