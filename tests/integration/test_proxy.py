@@ -187,7 +187,8 @@ def test_pages_of_the_public_address_are_its_own(kind, start_release, front):
     assert proxy.curl('/files/a', '-T', '-', '-H', f'Origin: https://{HOST}', data=b'hello')[0] == 201
     others = ['https://evil.example', f'https://{HOST}:8443', 'null'] + ([f'http://{HOST}'] if kind != 'haproxy-tcp' else [])
     for origin in others:  # of a proxy of bytes nobody knows but that the request came by http
-        status, _, body = proxy.curl('/files/b', '-T', '-', '-H', f'Origin: {origin}', data=b'hello')
+        # without Expect: the Go of Debian's Caddy may write its 100 Continue into an answer that comes early
+        status, _, body = proxy.curl('/files/b', '-T', '-', '-H', 'Expect:', '-H', f'Origin: {origin}', data=b'hello')
         assert status == 403 and json.loads(body)['code'] == 'foreign_origin'
     end(server, proxy, ['a'])
 
