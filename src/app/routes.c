@@ -2,7 +2,9 @@
 
 #include "app/page.h"
 #include "app/state.h"
+#include "base/target.h"
 #include "core/account.h"
+#include "core/address.h"
 #include "core/blocks.h"
 #include "core/process.h"
 #include "http/preflight.h"
@@ -253,7 +255,26 @@ void routes_begin_public(struct conn *conn, const struct request *request)
     begin_on(&public_table, conn, request);
 }
 
+/* A site can have its own name lead to this machine after its page was loaded (DNS rebinding): to the browser that page
+ * is then one of the admin address, but Host has the site's name. */
+static bool is_misdirected(struct conn *conn, const struct request *request)
+{
+    const char *address = container_of(ingest_of(conn), struct worker, ingest)->settings->admin_listen, *path;
+    struct span host = request->target.authority;
+    if (host.at == NULL && !request_find(request, "host", &host))
+        return false;
+    return !address_unix_path(address, &path) && !authority_is_own(host, span_of(address));
+}
+
 void routes_begin_admin(struct conn *conn, const struct request *request)
 {
+    struct error error;
+    if (is_misdirected(conn, request)) {
+        error_set(&error, ERROR_MISDIRECTED_REQUEST,
+                  "The admin address is not known by the name in Host; use its IP address, or the name that "
+                  "--admin-listen has.");
+        conn_answer_error(conn, &error);
+        return;
+    }
     begin_on(&admin_table, conn, request);
 }

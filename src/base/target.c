@@ -182,6 +182,24 @@ bool authority_is_valid(struct span text)
     return name_is_valid(host);
 }
 
+static bool is_localhost(struct span host)
+{
+    struct span name = span_of("localhost"), above = span_of(".localhost");
+    size_t more = host.length > above.length ? host.length - above.length : 0;
+    return span_equal_nocase(host, name) ||
+           (more > 0 && span_equal_nocase(span_from(host.at + more, above.length), above));
+}
+
+bool authority_is_own(struct span authority, struct span own)
+{
+    struct span host, own_host, port;
+    if (!authority_is_valid(authority) || !authority_divide(authority, &host, &port))
+        return false;
+    if (host.at[0] == '[' || ipv4_is_valid(host) || is_localhost(host))
+        return true;
+    return authority_is_valid(own) && authority_divide(own, &own_host, &port) && span_equal_nocase(host, own_host);
+}
+
 static unsigned long long port_number(struct span port, struct span scheme)
 {
     unsigned long long number = 0;

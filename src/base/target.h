@@ -20,6 +20,10 @@ bool target_read(struct span text, struct target *target_out, struct error *erro
  * in brackets; port at most 65535, and it may be empty; no user information). An empty text is not. */
 bool authority_is_valid(struct span text);
 
+/* True when the host of `authority` can be nobody else's name: an IP address, `localhost` or a name beneath it (RFC 6761
+ * 6.3), or the host of `own`, another authority. */
+bool authority_is_own(struct span authority, struct span own);
+
 /* True when `origin` is exactly scheme `://` authority, hosts compared without case and the scheme's default port the
  * same as none. `null` never is. */
 bool origin_is_same(struct span origin, struct span scheme, struct span authority);

@@ -109,6 +109,7 @@ const char *status_phrase(int status)
                    {415, "Unsupported Media Type"},
                    {416, "Range Not Satisfiable"},
                    {417, "Expectation Failed"},
+                   {421, "Misdirected Request"},
                    {431, "Request Header Fields Too Large"},
                    {500, "Internal Server Error"},
                    {501, "Not Implemented"},

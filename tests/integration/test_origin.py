@@ -229,6 +229,22 @@ def test_the_admin_address_is_never_another_site_s(start):
     server.end([])
 
 
+def test_a_name_that_was_made_to_lead_to_the_admin_address_gets_nothing_there(start):
+    server = start()
+    for path in ('/healthz', '/api/memory', '/api/none', '*'):
+        for host, status in (('evil.example', 421), (f'evil.example:{server.admin}', 421), ('localhost.evil.example', 421), ('127.0.0.1', None),
+                             ('localhost:1', None), ('[::1]', None), ('a.LOCALHOST', None)):
+            answer = server.talk(f'OPTIONS {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n'.encode(), port=server.admin)
+            if status is None:
+                assert only_answer(answer).status in (204, 404)
+            else:
+                assert_problem(only_answer(answer), 421, 'misdirected_request')
+    absolute = server.talk(b'GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n', port=server.admin)
+    assert_problem(only_answer(absolute), 421, 'misdirected_request')
+    assert only_answer(server.talk(b'GET /healthz HTTP/1.0\r\n\r\n', port=server.admin)).status == 200
+    server.end([])
+
+
 @pytest.mark.parametrize('value', ['https://app.example/', 'app.example', 'https://*.example', 'null', '', 'https://a,'])
 def test_what_is_no_origin_is_refused_at_the_start(value, tmp_path):
     ended = subprocess.run([PROGRAM, 'serve', '--data-dir', str(tmp_path / 'data'), '--check', '--cors-origin', value],

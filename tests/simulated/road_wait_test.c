@@ -495,7 +495,7 @@ static void a_removal_whose_client_has_gone_is_waited_for(void **state)
 
 /* ---- the operator ---- */
 
-static const char ask_health[] = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+static const char ask_health[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 static struct client *visit(const char *address)
 {

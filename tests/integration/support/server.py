@@ -60,12 +60,12 @@ class Server:
 
     # ---- talking to it
 
-    def connect(self, timeout=20):
-        return socket.create_connection(('127.0.0.1', self.port), timeout=timeout)
+    def connect(self, timeout=20, port=None):
+        return socket.create_connection(('127.0.0.1', port or self.port), timeout=timeout)
 
-    def talk(self, *pieces, pause=0.0, shut=False):
+    def talk(self, *pieces, pause=0.0, shut=False, port=None):
         """Sends bytes as they are, and reads until the server closes."""
-        with self.connect() as client:
+        with self.connect(port=port) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for piece in pieces:
                 try:

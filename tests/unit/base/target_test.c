@@ -171,6 +171,34 @@ static void an_origin_is_the_same_or_foreign(void **state)
     assert_false(origin_is_same(BYTES("http://a\0"), span_of("http"), span_of("a")));
 }
 
+static void nobody_else_has_an_own_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *authority, *own;
+        bool is_own;
+    } cases[] = {
+        {"127.0.0.1:8081", "127.0.0.1:8081", true},
+        {"10.1.2.3", "0.0.0.0:1", true},
+        {"[::1]:8081", "127.0.0.1:8081", true},
+        {"localhost", "127.0.0.1:1", true},
+        {"LocalHost:9", "[::]:1", true},
+        {"a.localhost", "", true},
+        {"admin.example:9", "Admin.example:1", true},
+        {"evil.example", "127.0.0.1:1", false},
+        {"evil.example", "admin.example:1", false},
+        {"notlocalhost", "", false},
+        {".localhost", "", false},
+        {"localhost.evil.example", "", false},
+        {"127.0.0.1.evil.example", "", false},
+        {"1.2.3.256", "", false},
+        {"", "", false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        if (authority_is_own(span_of(cases[i].authority), span_of(cases[i].own)) != cases[i].is_own)
+            fail_msg("%s on %s", cases[i].authority, cases[i].own);
+}
+
 static void the_first_parameter_of_a_name_is_found(void **state)
 {
     (void)state;
@@ -203,6 +231,7 @@ int main(void)
         cmocka_unit_test(authorities_are_hosts_with_an_optional_port),
         cmocka_unit_test(other_authorities_are_refused),
         cmocka_unit_test(an_origin_is_the_same_or_foreign),
+        cmocka_unit_test(nobody_else_has_an_own_name),
         cmocka_unit_test(the_first_parameter_of_a_name_is_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
