@@ -37,6 +37,16 @@ void crypto_account(void)
     CRYPTO_set_mem_functions(counted_malloc, counted_realloc, counted_free);
 }
 
+bool crypto_sha256(struct span bytes, uint8_t out[32])
+{
+    return EVP_Digest(bytes.at, bytes.length, out, NULL, EVP_sha256(), NULL) == 1;
+}
+
+bool crypto_is_same(const uint8_t *one, const uint8_t *other, size_t length)
+{
+    return CRYPTO_memcmp(one, other, length) == 0;
+}
+
 enum { HASHES = 3 };
 
 static const enum digest_kind kind_of[HASHES] = {DIGEST_MD5, DIGEST_SHA256, DIGEST_SHA512};

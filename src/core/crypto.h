@@ -2,6 +2,13 @@
 #pragma once
 
 #include "base/digests.h"
+#include "base/span.h"
+
+/* The SHA-256 of a few bytes, at once. False when memory is short. */
+bool crypto_sha256(struct span bytes, uint8_t out[32]);
+
+/* Compares so that how long it takes does not depend on what is compared. */
+bool crypto_is_same(const uint8_t *one, const uint8_t *other, size_t length);
 
 struct hasher;
 
