@@ -241,6 +241,7 @@ bool value_is_same(const struct setting *setting, const struct settings *a, cons
         return *(const bool *)one == *(const bool *)other;
     case KIND_ADDRESSES:
     case KIND_ORIGINS:
+    case KIND_NETWORKS:
         return is_same_list(one, other);
     default:
         break;
@@ -284,6 +285,7 @@ bool value_copy(const struct setting *setting, const struct settings *from, stru
         return true;
     case KIND_ADDRESSES:
     case KIND_ORIGINS:
+    case KIND_NETWORKS:
         return copy_list(value, to, field);
     default:
         return copy_text(*(const char *const *)value, to, field);

@@ -275,6 +275,25 @@ static void what_is_read_again_is_taken_kept_or_outranked(void **state)
 }
 
 /* What is computed from a value that is kept is computed from that. */
+static void lists_are_kept_or_taken_whole(void **state)
+{
+    struct settings before, settings;
+    struct settings_changes changes;
+    struct error error;
+    load_for_again("trusted-proxy = unix, 10.0.0.0/8\n", &before);
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.kept, "");
+    settings_free(&settings);
+    write_file("trusted-proxy = unix\ncors-origin = *, http://a\n");
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.taken, "cors-origin");
+    assert_string_equal(changes.kept, "trusted-proxy");
+    assert_int_equal(settings.trusted_proxy.count, 2);
+    assert_string_equal(settings.trusted_proxy.items[1], "10.0.0.0/8");
+    settings_free(&settings);
+    settings_free(&before);
+}
+
 static void what_is_computed_follows_what_is_kept(void **state)
 {
     struct settings before, settings;
@@ -483,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_file_that_cannot_be_read_is_refused),
         cmocka_unit_test(a_list_is_bounded),
         cmocka_unit_test(what_is_read_again_is_taken_kept_or_outranked),
+        cmocka_unit_test(lists_are_kept_or_taken_whole),
         cmocka_unit_test(what_is_computed_follows_what_is_kept),
         cmocka_unit_test(what_is_wrong_is_not_taken),
         cmocka_unit_test(each_value_says_where_it_came_from),
