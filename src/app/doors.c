@@ -134,6 +134,7 @@ void doors_use_settings(struct worker *worker)
                                .body_ms = settings->body_timeout,
                                .linger_ms = settings->linger_timeout,
                                .linger_size = settings->linger_size};
+    terms.tokens = settings->tokens;
     worker->terms = worker->admin_terms = terms;
     worker->terms.begin = routes_begin_public;
     worker->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};

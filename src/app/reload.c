@@ -5,6 +5,7 @@
 #include "app/state.h"
 #include "core/account.h"
 #include "core/log.h"
+#include "core/process.h"
 
 static void use_settings(struct worker *worker, const struct settings *settings)
 {
@@ -39,6 +40,17 @@ static void log_failed(const char *event, const struct error *why)
     if (!log_begin(&record, LOG_ERROR, event))
         return;
     log_error(&record, why);
+    log_end(&record);
+}
+
+void reload_warn(const struct settings *settings)
+{
+    struct record record;
+    if (settings->token_file == NULL || !process_shows_to_all(settings->token_file) ||
+        !log_begin(&record, LOG_WARN, "token_file_exposed"))
+        return;
+    log_text(&record, "file", span_of(settings->token_file));
+    log_text(&record, "detail", span_of("Every user of this machine may read who may what; chmod o-r it."));
     log_end(&record);
 }
 
@@ -105,6 +117,7 @@ static bool begin(struct server *server)
     log_set_level(before < now ? before : now); /* whichever lets more be told */
     log_changes(&changes);
     log_set_level(now);
+    reload_warn(snapshot);
     return true;
 }
 

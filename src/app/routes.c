@@ -7,6 +7,7 @@
 #include "core/address.h"
 #include "core/blocks.h"
 #include "core/process.h"
+#include "http/access.h"
 #include "http/preflight.h"
 
 struct route {
@@ -14,6 +15,7 @@ struct route {
     unsigned methods; /* bits of enum method; OPTIONS is everywhere */
     const char *allow;
     void (*begin)(struct conn *conn, const struct request *request, struct span rest);
+    bool (*may)(const struct request *request, struct span rest, struct error *error); /* NULL: everybody */
 };
 
 /* ---- the pages and what is for operators ---- */
@@ -131,6 +133,38 @@ static void begin_form(struct conn *conn, const struct request *request, struct 
     form_begin(conn, request);
 }
 
+/* ---- who may ---- */
+
+static bool may_operate(const struct request *request, struct span rest, struct error *error)
+{
+    (void)rest;
+    return access_allows(request, RIGHT_ADMIN, span_from(NULL, 0), error);
+}
+
+/* A form's files get their keys below the token's prefix. */
+static bool may_put_form(const struct request *request, struct span rest, struct error *error)
+{
+    (void)rest;
+    return access_allows(request, RIGHT_PUT, span_from(NULL, 0), error);
+}
+
+static enum right right_for(const struct request *request)
+{
+    return request->method == METHOD_PUT ? RIGHT_PUT : request->method == METHOD_DELETE ? RIGHT_DELETE : RIGHT_GET;
+}
+
+/* What is no key is nobody's: whoever has the right is told what is wrong with it. The list looks after its prefix
+ * itself. */
+static bool may_use_object(const struct request *request, struct span rest, struct error *error)
+{
+    char key[KEY_MAX + 1];
+    struct span none = {NULL, 0};
+    if (rest.length == 0 && right_for(request) == RIGHT_GET)
+        return access_allows(request, RIGHT_LIST, none, error);
+    bool is_key = request->token != NULL && key_from_path(rest, key, NULL);
+    return access_allows(request, right_for(request), is_key ? span_of(key) : none, error);
+}
+
 /* ---- finding the route ---- */
 
 static const char form_type[] = "multipart/form-data";
@@ -141,28 +175,31 @@ struct table {
     const char *nothing;        /* what is said to who asks for anything else */
     const char *form_hint;      /* and to who brings a form to the wrong place */
     const char *allow;          /* the methods of all paths together, for a target that is none */
+    bool is_public;             /* who only asks what there is needs no token: a preflight can bring none */
 };
 
 static const struct route public_routes[] = {
-    {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page},
-    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
-    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready},
-    {"/files/", METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE, "GET, HEAD, PUT, DELETE, OPTIONS", begin_object},
-    {"/upload", METHOD_POST, "POST, OPTIONS", begin_form},
-    {NULL, 0, NULL, NULL}};
+    {"/", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_page, NULL},
+    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health, NULL},
+    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready, NULL},
+    {"/files/", METHOD_GET | METHOD_HEAD | METHOD_PUT | METHOD_DELETE, "GET, HEAD, PUT, DELETE, OPTIONS", begin_object,
+     may_use_object},
+    {"/upload", METHOD_POST, "POST, OPTIONS", begin_form, may_put_form},
+    {NULL, 0, NULL, NULL, NULL}};
 
 static const struct route admin_routes[] = {
-    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health},
-    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready},
-    {"/api/handles", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_handles},
-    {"/api/memory", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_memory},
-    {NULL, 0, NULL, NULL}};
+    {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health, NULL},
+    {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready, NULL},
+    {"/api/handles", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_handles, may_operate},
+    {"/api/memory", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_memory, may_operate},
+    {NULL, 0, NULL, NULL, NULL}};
 
 static const struct table public_table = {
     .routes = public_routes,
     .allow = "GET, HEAD, POST, PUT, DELETE, OPTIONS",
     .nothing = "There is nothing at this path; objects are beneath /files/.",
     .form_hint = " Forms go to POST /upload.",
+    .is_public = true,
 };
 
 static const struct table admin_table = {
@@ -217,6 +254,46 @@ static void answer_wrong_method(struct conn *conn, const struct request *request
     conn_answer(conn, &answer);
 }
 
+/* NULL: none leads there. */
+static const struct route *find_route(const struct table *table, const struct request *request, struct span *rest_out)
+{
+    for (const struct route *route = table->routes; route->path != NULL; route++)
+        if (leads_to(route, request->target.path, rest_out))
+            return route;
+    return NULL;
+}
+
+/* Whether this may be asked at all. On the admin address nobody else is told anything, not even what there is. */
+static bool may_ask(const struct table *table, const struct route *route, const struct request *request,
+                    struct error *error)
+{
+    bool is_open = route != NULL && route->may == NULL;
+    if (is_open || (table->is_public && request->method == METHOD_OPTIONS))
+        return true;
+    return access_is_known(request, error) && (table->is_public || may_operate(request, span_of(""), error));
+}
+
+static void refuse(struct conn *conn, const struct error *error)
+{
+    struct answer answer;
+    access_answer(&answer, error);
+    conn_answer(conn, &answer);
+}
+
+static void begin_route(const struct table *table, const struct route *route, struct conn *conn,
+                        const struct request *request, struct span rest)
+{
+    struct error error;
+    if (request->method == METHOD_OPTIONS)
+        answer_options(conn, request, route->allow);
+    else if ((request->method & route->methods) == 0)
+        answer_wrong_method(conn, request, route->allow, hint_for(table, request));
+    else if (route->may != NULL && !route->may(request, rest, &error))
+        refuse(conn, &error);
+    else
+        route->begin(conn, request, rest);
+}
+
 static void begin_on(const struct table *table, struct conn *conn, const struct request *request)
 {
     struct error error;
@@ -227,27 +304,19 @@ static void begin_on(const struct table *table, struct conn *conn, const struct 
         conn_answer_error(conn, &error);
         return;
     }
-    if (span_equal(request->target.path, span_of("*"))) {
+    const struct route *route = find_route(table, request, &rest);
+    if (!may_ask(table, route, request, &error)) {
+        refuse(conn, &error);
+    } else if (span_equal(request->target.path, span_of("*"))) {
         answer_options(conn, request, table->allow);
-        return;
-    }
-    if (request->method == METHOD_CONNECT) { /* its target is no path */
+    } else if (request->method == METHOD_CONNECT) { /* its target is no path */
         answer_wrong_method(conn, request, table->allow, "");
-        return;
+    } else if (route != NULL) {
+        begin_route(table, route, conn, request, rest);
+    } else {
+        error_set(&error, ERROR_NOT_FOUND, "%s%s", table->nothing, hint_for(table, request));
+        conn_answer_error(conn, &error);
     }
-    for (const struct route *route = table->routes; route->path != NULL; route++) {
-        if (!leads_to(route, request->target.path, &rest))
-            continue;
-        if (request->method == METHOD_OPTIONS)
-            answer_options(conn, request, route->allow);
-        else if ((request->method & route->methods) == 0)
-            answer_wrong_method(conn, request, route->allow, hint_for(table, request));
-        else
-            route->begin(conn, request, rest);
-        return;
-    }
-    error_set(&error, ERROR_NOT_FOUND, "%s%s", table->nothing, hint_for(table, request));
-    conn_answer_error(conn, &error);
 }
 
 void routes_begin_public(struct conn *conn, const struct request *request)

@@ -313,6 +313,7 @@ bool server_open(const struct settings *settings, struct server **server_out, st
     server->data_dir = -1;
     server->check.run = check_drain;
     if (open_all(server, error)) {
+        reload_warn(settings);
         *server_out = server;
         return true;
     }

@@ -92,6 +92,9 @@ void reload_prepare(struct worker *worker);
 /* When the loops have ended. */
 void reload_close(struct server *server);
 
+/* Says so in the log where the token file may be read by everybody: hashes tell nobody a token, but who may what. */
+void reload_warn(const struct settings *settings);
+
 /* ---- server.c ---- */
 
 /* Whether a form that takes all that the settings allow has room in `uploads` bytes, the budget of all; else

@@ -41,6 +41,13 @@ static bool keep_what_needs_a_start(const struct settings *before, struct settin
     return true;
 }
 
+/* The token file is another one also where it has the same name and other tokens in it. */
+static bool is_same(enum setting_id id, const struct settings *before, const struct settings *settings)
+{
+    return value_is_same(&setting_table[id], before, settings) &&
+           (id != SETTING_token_file || tokens_are_same(before->tokens, settings->tokens));
+}
+
 bool settings_load_again(const struct settings *before, struct settings *settings, struct settings_changes *changes_out,
                          struct error *error)
 {
@@ -55,7 +62,7 @@ bool settings_load_again(const struct settings *before, struct settings *setting
         return false;
     }
     for (int id = 0; id < SETTING_COUNT; id++)
-        if (!value_is_same(&setting_table[id], before, settings))
+        if (!is_same((enum setting_id)id, before, settings))
             add_name(changes_out->taken, setting_table[id].name);
     return true;
 }

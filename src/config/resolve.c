@@ -73,11 +73,12 @@ static struct written written_as(const struct settings *settings, enum setting_i
 static bool check_address(const struct settings *settings, enum setting_id id, unsigned item, const char *address,
                           struct error *error)
 {
-    if (address_is_loopback(address) || settings->allow_anonymous)
+    if (address_is_loopback(address) || settings->allow_anonymous || settings->tokens != NULL)
         return true;
     struct written written = written_as(settings, id, item);
-    return refuse_value(&written, span_of(address), error,
-                        "is not loopback: listen on a loopback address behind a proxy, or set --allow-anonymous yes");
+    return refuse_value(
+        &written, span_of(address), error,
+        "is not loopback: say who may with --token-file, or let everybody in with --allow-anonymous yes");
 }
 
 static bool check_addresses(const struct settings *settings, struct error *error)

@@ -169,6 +169,27 @@ static bool read_file(struct settings *settings, struct error *error)
     return is_read;
 }
 
+/* What is in it belongs to the settings: read with them, anew with them, and right or nothing is taken. */
+static bool read_tokens(struct settings *settings, struct error *error)
+{
+    if (settings->token_file == NULL)
+        return true;
+    struct file_text text;
+    struct error why;
+    struct origin *origin = &settings->memory->origins[SETTING_token_file];
+    struct written written = {&setting_table[SETTING_token_file], origin->level, origin->lines[0], settings->config};
+    struct span path = span_of(settings->token_file);
+    if (!file_load(settings->token_file, &text, &why))
+        return why.code != ERROR_INVALID_SETTING ? error_set(error, why.code, "%s", why.detail)
+                                                 : refuse_value(&written, path, error, "can't be read: %s", why.detail);
+    bool is_read = tokens_read(span_from(text.bytes, text.length), &settings->tokens, &why);
+    file_unload(&text);
+    if (is_read)
+        return true;
+    return why.code != ERROR_INVALID_SETTING ? error_set(error, why.code, "%s", why.detail)
+                                             : refuse_value(&written, path, error, "%s", why.detail);
+}
+
 static bool read_defaults(struct settings *settings, struct error *error)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -193,7 +214,7 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
     settings->memory->environment = environment;
     settings->memory->machine = machine;
     if (read_defaults(settings, error) && read_flags(settings, argc, argv, error) &&
-        read_environment(settings, environment, error) && read_file(settings, error) &&
+        read_environment(settings, environment, error) && read_file(settings, error) && read_tokens(settings, error) &&
         resolve_settings(settings, &machine, error))
         return true;
     settings_free(settings);
@@ -202,6 +223,7 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
 
 void settings_free(struct settings *settings)
 {
+    tokens_free(&settings->tokens);
     memory_close(&settings->memory);
     *settings = (struct settings){0};
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "core/log.h"
+#include "core/tokens.h"
 
 enum { SETTING_LIST_MAX = 16 };
 
@@ -48,6 +49,7 @@ struct settings {
     uint64_t drain_delay;
     uint64_t drain_timeout;
     bool allow_anonymous;
+    const char *token_file;       /* NULL: none */
     struct text_list cors_origin; /* each what origin_is_valid takes, or `*` */
     const char *log_level;
     const char *log_format;
@@ -56,6 +58,8 @@ struct settings {
     struct text_list trusted_proxy; /* each what network_read takes */
     bool proxy_protocol;            /* only where there is a trusted_proxy */
     const char *public_url;         /* what public_url_read takes; NULL: none */
+
+    struct tokens *tokens; /* what token_file has; NULL: none, and everybody may */
 
     struct settings_memory *memory; /* config's own (memory.h): the texts, and where each value came from */
 };

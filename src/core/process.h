@@ -17,6 +17,9 @@ uint64_t process_memory_limit(void);
 /* Descriptors that we may have open. */
 uint64_t process_descriptors(void);
 
+/* Whether every user of this machine may read the file. */
+bool process_shows_to_all(const char *path);
+
 struct process_memory {
     uint64_t anonymous, shared, resident; /* RssAnon, RssShmem, VmRSS in bytes */
 };

@@ -15,6 +15,7 @@
 #include "core/budget.h"
 #include "core/handles.h"
 #include "core/socket.h"
+#include "core/tokens.h"
 #include "http/answer.h"
 #include "http/request.h"
 
@@ -52,6 +53,7 @@ struct http_terms {
         bool have_header;        /* they begin with a PROXY header */
     } proxies;
     struct span public_url, public_origin; /* what public_url_read gives; empty: as each request says */
+    const struct tokens *tokens;           /* who may; NULL: everybody */
     void (*begin)(struct conn *conn, const struct request *request); /* exactly one: conn_answer or conn_take */
 };
 
@@ -105,6 +107,9 @@ void conn_answer_error(struct conn *conn, const struct error *error);
 struct http *conn_http(struct conn *conn);
 const struct handle *conn_handle(const struct conn *conn);
 const char *conn_request_id(const struct conn *conn);
+
+/* The name of the token that the request came with; empty: none, or one that is not known. */
+const char *conn_who(const struct conn *conn);
 
 /* As URLs in answers begin: the public URL, or scheme and authority of this request, `http://host:port`. False when the
  * authority is longer than fits. */

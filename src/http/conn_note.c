@@ -19,9 +19,9 @@ struct note {
     enum error_code code; /* of the answer */
     enum conn_origin origin;
     struct peer client;
-    uint16_t id_length, path_length;
+    uint16_t id_length, who_length, path_length;
     uint16_t origin_length; /* 0: only of an allowed one is it needed */
-    char text[];            /* id, zero, path, origin */
+    char text[];            /* id, zero, who, zero, path, origin */
 };
 
 /* ---- beginning ---- */
@@ -51,7 +51,7 @@ static struct span make_id(struct http *http, char out[33])
 
 static size_t note_size(const struct note *note)
 {
-    return sizeof *note + note->id_length + 1u + note->path_length + note->origin_length;
+    return sizeof *note + note->id_length + note->who_length + 2u + note->path_length + note->origin_length;
 }
 
 void conn_forget_note(struct conn *conn)
@@ -68,6 +68,11 @@ static struct span id_of(struct conn *conn, const struct request *request, char 
     return is_request_id(id) ? id : make_id(conn->http, made);
 }
 
+static struct span who_of(const struct request *request)
+{
+    return request != NULL && request->token != NULL ? request->token->name : span_of("");
+}
+
 static struct span path_of(const struct request *request)
 {
     if (request == NULL)
@@ -79,21 +84,24 @@ static struct span path_of(const struct request *request)
 bool conn_take_note(struct conn *conn, const struct request *request)
 {
     char made[33];
-    struct span id = id_of(conn, request, made), path = path_of(request), allowed = {NULL, 0};
+    struct span id = id_of(conn, request, made), who = who_of(request), path = path_of(request), allowed = {NULL, 0};
     enum conn_origin origin = request != NULL ? conn_judge_origin(conn, request, &allowed) : ORIGIN_NONE;
     conn_forget_note(conn);
-    struct note *note = account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + 1 + path.length + allowed.length);
+    struct note *note =
+        account_alloc(ACCOUNT_REQUEST, sizeof *note + id.length + who.length + 2 + path.length + allowed.length);
     if (note == NULL)
         return false;
     note->method = request != NULL && request->method_name.at != NULL ? request->method_name.at : "-";
     note->began_ms = loop_now_ms(conn->http->loop);
     note->id_length = (uint16_t)id.length;
+    note->who_length = (uint16_t)who.length;
     note->path_length = (uint16_t)path.length;
     note->origin = origin;
     note->client = request != NULL ? request->client : conn->peer;
     note->origin_length = (uint16_t)allowed.length;
-    char *at = span_put(note->text, id);
-    *at++ = '\0';
+    char *at = note->text;
+    span_keep(&at, id);
+    span_keep(&at, who);
     span_put(span_put(at, path), allowed);
     conn->note = note;
     return true;
@@ -102,6 +110,16 @@ bool conn_take_note(struct conn *conn, const struct request *request)
 const char *conn_request_id(const struct conn *conn)
 {
     return conn->note != NULL ? conn->note->text : "-";
+}
+
+const char *conn_who(const struct conn *conn)
+{
+    return conn->note != NULL ? conn->note->text + conn->note->id_length + 1 : "";
+}
+
+static const char *noted_path(const struct note *note)
+{
+    return note->text + note->id_length + note->who_length + 2;
 }
 
 enum conn_origin conn_origin(const struct conn *conn)
@@ -114,7 +132,7 @@ struct span conn_allowed_origin(const struct conn *conn)
     const struct note *note = conn->note;
     if (note == NULL)
         return span_of("");
-    return span_from(note->text + note->id_length + 1 + note->path_length, note->origin_length);
+    return span_from(noted_path(note) + note->path_length, note->origin_length);
 }
 
 /* ---- going on ---- */
@@ -163,8 +181,10 @@ void conn_log(struct conn *conn, const struct error *why)
     log_peer(&record, "client", &note->client);
     if (!peer_equals(&note->client, &conn->peer))
         log_peer(&record, "proxy", &conn->peer);
+    if (note->who_length > 0)
+        log_text(&record, "who", span_of(conn_who(conn)));
     log_text(&record, "method", span_of(note->method));
-    log_text(&record, "path", span_from(note->text + note->id_length + 1, note->path_length));
+    log_text(&record, "path", span_from(noted_path(note), note->path_length));
     log_number(&record, "status", (uint64_t)status);
     if (code != ERROR_NONE)
         log_text(&record, "code", span_of(error_word(code)));

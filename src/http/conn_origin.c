@@ -4,7 +4,7 @@
 /* What a page may read beside status, body and the few fields that every page may read (Fetch, "CORS-safelisted
  * response-header name"): of the fields that answers have, those that say something to a program. */
 static const char exposed[] = "Accept-Ranges, Allow, Content-Disposition, Content-Encoding, Content-Range, ETag, "
-                              "Location, Retry-After, X-Request-Id";
+                              "Location, Retry-After, WWW-Authenticate, X-Request-Id";
 
 enum conn_origin conn_judge_origin(struct conn *conn, const struct request *request, struct span *allowed_out)
 {

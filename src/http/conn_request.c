@@ -1,6 +1,7 @@
 /* From one request of a connection to the next. */
 #include <assert.h>
 
+#include "http/access.h"
 #include "http/conn_state.h"
 
 /* ---- beginning a request ---- */
@@ -10,6 +11,7 @@ void conn_begin_request(struct conn *conn)
     struct request *request = &conn->http->head->request;
     conn_forget_head_wait(conn);
     conn_find_client(conn, request);
+    access_judge(request, conn->terms->tokens);
     conn->keeps_alive = request->keeps_alive && !conn->http->is_draining;
     conn->is_head_method = request->method == METHOD_HEAD;
     conn->is_http_1_0 = request->is_http_1_0;

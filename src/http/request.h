@@ -6,6 +6,7 @@
 #include "base/peer.h"
 #include "base/span.h"
 #include "base/target.h"
+#include "base/token.h"
 
 /* The methods that we know (RFC 9110 9, RFC 5789); others are refused with 501 before anybody sees them. */
 enum method {
@@ -22,6 +23,16 @@ enum method {
 
 enum { FIELDS_MAX = 100, FIELDS_SIZE_MAX = 16 * 1024, TARGET_SIZE_MAX = 8 * 1024 };
 
+/* What a request says of who sends it; set by conn_begin_request (http/access.h). */
+enum access {
+    ACCESS_OPEN,      /* there are no tokens: everybody may do everything */
+    ACCESS_NONE,      /* no token was sent */
+    ACCESS_UNKNOWN,   /* one that is nobody's */
+    ACCESS_KNOWN,     /* request.token */
+    ACCESS_AMBIGUOUS, /* several Authorization fields */
+    ACCESS_UNDECIDED  /* memory is short */
+};
+
 struct field {
     struct span name, value; /* the value without the blanks around it */
 };
@@ -34,6 +45,8 @@ struct request {
     struct span authority; /* of the target, else Host; empty: HTTP/1.0 without one */
     struct span scheme;    /* by which the client came; this and `client` are set by conn_client.c */
     struct peer client;
+    enum access access;
+    const struct token *token; /* ACCESS_KNOWN: whose request this is. Lives until the settings are read anew */
     bool is_http_1_0;
     bool keeps_alive;      /* as the client wishes */
     bool expects_continue; /* Expect: 100-continue */

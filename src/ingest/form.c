@@ -211,7 +211,7 @@ static uint64_t most_of_parts(const struct form *form, const struct request *req
     uint64_t files = length / (PART_LEAST + form->multipart.boundary.length);
     if (files > form->ingest->forms.files)
         files = form->ingest->forms.files;
-    uint64_t parts = 8 * length + files * form_file_size(form->ingest, form->shown);
+    uint64_t parts = 8 * length + files * form_file_size(form->ingest, form->shown, form->prefix.length);
     return parts < most ? parts : most;
 }
 
@@ -244,12 +244,14 @@ static bool take_ticket(struct form *form, const struct request *request)
 struct form_head {
     struct boundary boundary;
     unsigned shown;
+    struct span prefix; /* of its token; empty where it has none */
     char base_url[BASE_URL_SIZE];
 };
 
 static bool read_head(struct conn *conn, const struct request *request, struct form_head *head, struct error *error)
 {
     struct span type = {"", 0}, coding;
+    head->prefix = request->token != NULL ? request->token->prefix : span_of("");
     if (request_count(request, "content-type") > 1)
         return error_set(error, ERROR_INVALID_HEADER, "The request has several Content-Type fields.");
     if (!request_find(request, "content-type", &type))
@@ -268,7 +270,8 @@ static bool read_head(struct conn *conn, const struct request *request, struct f
 static struct form *open_form(struct conn *conn, const struct form_head *head)
 {
     struct span base_url = span_of(head->base_url), request_id = span_of(conn_request_id(conn));
-    size_t size = sizeof(struct form) + base_url.length + 1 + request_id.length + 1;
+    struct span who = span_of(conn_who(conn));
+    size_t size = sizeof(struct form) + base_url.length + request_id.length + who.length + head->prefix.length + 4;
     struct form *form = account_alloc(ACCOUNT_FORM, size);
     if (form == NULL)
         return NULL;
@@ -276,6 +279,8 @@ static struct form *open_form(struct conn *conn, const struct form_head *head)
     form->allocated = size;
     form->base_url = span_keep(&at, base_url).at;
     form->request_id = span_keep(&at, request_id).at;
+    form->who = span_keep(&at, who).at;
+    form->prefix = span_keep(&at, head->prefix);
     form->exchange.ops = &ops;
     form->ingest = ingest_of(conn);
     form->ticket.task.run = ticket_came;

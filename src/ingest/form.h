@@ -82,6 +82,8 @@ struct form {
     struct handle handle;
     enum form_state state;
     const char *base_url, *request_id; /* in `text` */
+    const char *who;                   /* the same: the name of its token; empty: without one */
+    struct span prefix;                /* the same: with which the keys of its files begin */
     unsigned shown;                    /* digests, bits of enum digest_kind */
     uint64_t files_least;              /* bytes that its files have at least */
     struct form_space *space;          /* while the store is asked whether they fit */
@@ -161,9 +163,9 @@ void form_abort_files(struct form *form, const struct error *why);
 void form_log_file(const struct form_file *file, const char *event, const struct error *why);
 
 /* What the uploads of all flows take at once; and what one file takes until the form is answered, but for its texts:
- * two parts of a ticket. `shown`: the digests that are taken, bits of enum digest_kind. */
+ * two parts of a ticket. `shown`: the digests that are taken, bits of enum digest_kind; `prefix_length`: of form.prefix. */
 size_t form_flows_size(const struct ingest *ingest, unsigned shown);
-size_t form_file_size(const struct ingest *ingest, unsigned shown);
+size_t form_file_size(const struct ingest *ingest, unsigned shown, size_t prefix_length);
 
 /* Where a digest's bytes are in form_file.digests, which stay the file's; NULL: it is not shown. And how many bytes
  * all of those take that are shown. */

@@ -7,8 +7,8 @@
 #include "ingest/form.h"
 
 /* Names grow threefold where they are not UTF-8. */
-_Static_assert(sizeof(struct form_file) + sizeof(struct digests) + ULID_SIZE + FILENAME_MAX_BYTES + 1 +
-                       3 * PART_NAME_MAX + 1 + PART_CONTENT_TYPE_MAX + 1 <=
+_Static_assert(sizeof(struct form_file) + sizeof(struct digests) + TOKEN_PREFIX_MAX + ULID_SIZE + FILENAME_MAX_BYTES +
+                       1 + 3 * PART_NAME_MAX + 1 + PART_CONTENT_TYPE_MAX + 1 <=
                    FORM_TAKE_MAX,
                "a file's record can be taken");
 
@@ -46,31 +46,36 @@ size_t form_flows_size(const struct ingest *ingest, unsigned shown)
     return FORM_FLOWS * upload_floor(&ingest->intake, &terms);
 }
 
-size_t form_file_size(const struct ingest *ingest, unsigned shown)
+size_t form_file_size(const struct ingest *ingest, unsigned shown, size_t prefix_length)
 {
     struct object_meta meta = {.key = ""};
     struct store *store = ingest->intake.store;
-    size_t texts = 2 * (ULID_SIZE + 1) + form_digests_size(shown) + 3; /* the key twice: the sink has one of its own */
+    size_t texts = 2 * (prefix_length + ULID_SIZE + 1) + form_digests_size(shown) +
+                   3; /* the key twice: the sink has one of its own */
     return 2 * (sizeof(struct form_file) + texts) + store->ops->floor(store, &meta);
 }
 
 /* ---- a file's record ---- */
 
-/* A name that nobody has, and what is left of the client's. */
-static size_t make_key(struct span file_name, char out[ULID_SIZE + FILENAME_MAX_BYTES + 1])
+enum { FORM_KEY_SIZE = TOKEN_PREFIX_MAX + ULID_SIZE + FILENAME_MAX_BYTES + 1 };
+_Static_assert((int)FORM_KEY_SIZE <= KEY_MAX + 1, "a form's key is one");
+
+/* Where its token may put it, a name that nobody has, and what is left of the client's. */
+static size_t make_key(struct span prefix, struct span file_name, char out[FORM_KEY_SIZE])
 {
     uint8_t random[ULID_RANDOM];
+    char *at = span_put(out, prefix);
     random_bytes(random, sizeof random);
-    ulid_write((uint64_t)clock_wall_ms(), random, out);
-    out[ULID_SIZE - 1] = '/';
-    return ULID_SIZE + filename_make_safe(file_name, out + ULID_SIZE);
+    ulid_write((uint64_t)clock_wall_ms(), random, at);
+    at[ULID_SIZE - 1] = '/';
+    return prefix.length + ULID_SIZE + filename_make_safe(file_name, at + ULID_SIZE);
 }
 
 static struct form_file *add_file(struct form *form, struct error *error)
 {
     const struct part *part = &form->multipart.part;
-    char key[ULID_SIZE + FILENAME_MAX_BYTES + 1];
-    size_t key_length = make_key(part->file_name, key), digests = form_digests_size(form->shown);
+    char key[FORM_KEY_SIZE];
+    size_t key_length = make_key(form->prefix, part->file_name, key), digests = form_digests_size(form->shown);
     struct form_file *file = form_memory_take(
         &form->memory, sizeof *file + digests + key_length + 1 + part->name.length + 1 + part->content_type.length + 1,
         error);
@@ -188,8 +193,11 @@ bool form_open_file(struct form *form, struct error *error)
     struct form_file *file = add_file(form, error);
     if (file == NULL)
         return false;
-    struct upload_terms terms = {
-        .meta = meta_of(form, file), .kinds = form->shown, .request_id = form->request_id, .is_part = true};
+    struct upload_terms terms = {.meta = meta_of(form, file),
+                                 .kinds = form->shown,
+                                 .request_id = form->request_id,
+                                 .who = form->who,
+                                 .is_part = true};
     flow->file = file;
     flow->user = (struct upload_user){flow_ready, flow_staged, flow_ended};
     if (!form_memory_charge(&form->memory, store->ops->floor(store, &terms.meta), error) ||
@@ -215,6 +223,7 @@ void form_log_file(const struct form_file *file, const char *event, const struct
     const struct form *form = file->form;
     struct upload_end end = {.event = event,
                              .request_id = form->request_id,
+                             .who = form->who,
                              .key = file->key.key,
                              .bytes = file->size,
                              .ms = loop_now_ms(form->ingest->intake.loop) - form->handle.born_ms,

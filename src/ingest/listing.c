@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "core/account.h"
 #include "core/socket.h"
+#include "http/access.h"
 #include "ingest/ingest.h"
 
 enum {
@@ -245,6 +246,18 @@ static bool read_text(const struct request *request, const char *name, char out[
     return true;
 }
 
+/* Shows nothing that is not the token's: a beginning that is shorter than the token's prefix becomes that. */
+static bool narrow(char prefix[KEY_MAX + 1], const struct token *token, struct error *error)
+{
+    struct span asked = span_of(prefix);
+    if (token == NULL || span_starts_with(asked, token->prefix))
+        return true;
+    if (!span_starts_with(token->prefix, asked))
+        return error_set(error, ERROR_INSUFFICIENT_SCOPE, "The token lists keys that begin with `%.80s`%s.",
+                         token->prefix.at, token->prefix.length > 80 ? "..." : "");
+    return span_copy(token->prefix, prefix, KEY_MAX + 1);
+}
+
 static bool read_limit(const struct request *request, unsigned *limit_out, struct error *error)
 {
     struct span rest = request->target.query, value;
@@ -258,8 +271,8 @@ static bool read_limit(const struct request *request, unsigned *limit_out, struc
 
 static bool read_request(struct listing *listing, struct conn *conn, const struct request *request, struct error *error)
 {
-    if (!read_text(request, "prefix", listing->prefix, error) || !read_text(request, "after", listing->after, error) ||
-        !read_limit(request, &listing->limit, error))
+    if (!read_text(request, "prefix", listing->prefix, error) || !narrow(listing->prefix, request->token, error) ||
+        !read_text(request, "after", listing->after, error) || !read_limit(request, &listing->limit, error))
         return false;
     if (!conn_base_url(conn, request, listing->base_url))
         return error_set(error, ERROR_INVALID_HOST, "The Host is too long.");
@@ -283,8 +296,10 @@ void listing_begin(struct conn *conn, const struct request *request)
     }
     listing->intake = &ingest_of(conn)->intake;
     if (!read_request(listing, conn, request, &error)) {
+        struct answer answer;
         free_listing(listing);
-        conn_answer_error(conn, &error);
+        access_answer(&answer, &error);
+        conn_answer(conn, &answer);
         return;
     }
     listing->exchange.ops = &ops;

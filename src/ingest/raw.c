@@ -227,6 +227,7 @@ static bool read_put(struct conn *conn, const struct request *request, struct sp
     request_find(request, "if-unmodified-since", &meta->conditions.if_unmodified_since);
     meta->owner = conn_handle(conn);
     put->terms.request_id = conn_request_id(conn);
+    put->terms.who = conn_who(conn);
     return true;
 }
 

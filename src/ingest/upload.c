@@ -23,10 +23,10 @@ struct upload {
     struct reserve *waiting_at;
     enum upload_state state;
     bool is_part;
-    struct waiting *waiting;      /* while it waits for its ticket */
-    struct digests *claimed;      /* of an empty file that is finished as soon as it is open; NULL: it is not */
-    const char *key, *request_id; /* the user's, or in `own` */
-    char *own;                    /* when its user has left while it is published */
+    struct waiting *waiting;            /* while it waits for its ticket */
+    struct digests *claimed;            /* of an empty file that is finished as soon as it is open; NULL: it is not */
+    const char *key, *request_id, *who; /* the user's, or in `own` */
+    char *own;                          /* when its user has left while it is published */
     size_t own_size;
 };
 
@@ -46,6 +46,8 @@ void upload_log(const struct upload_end *end)
     if (!log_begin(&record, end->why == NULL ? LOG_INFO : LOG_WARN, end->event))
         return;
     log_text(&record, "id", span_of(end->request_id));
+    if (end->who[0] != '\0')
+        log_text(&record, "who", span_of(end->who));
     log_text(&record, "key", span_of(end->key));
     log_number(&record, "bytes", end->bytes);
     log_number(&record, "ms", end->ms);
@@ -56,12 +58,10 @@ void upload_log(const struct upload_end *end)
 
 static void log_end_of(struct upload *upload, const char *event, const struct error *why)
 {
-    struct upload_end end = {event,
-                             upload->request_id,
-                             upload->key,
-                             pipe_bytes(&upload->pipe),
-                             loop_now_ms(upload->intake->loop) - upload->handle.born_ms,
-                             why};
+    struct upload_end end = {
+        event,       upload->request_id,        upload->who,
+        upload->key, pipe_bytes(&upload->pipe), loop_now_ms(upload->intake->loop) - upload->handle.born_ms,
+        why};
     upload_log(&end);
 }
 
@@ -110,8 +110,8 @@ static void fail(struct upload *upload, const struct error *why)
  * what its user has of it is short. */
 static bool go_on_alone(struct upload *upload)
 {
-    struct span key = span_of(upload->key), request_id = span_of(upload->request_id);
-    size_t size = key.length + 1 + request_id.length + 1;
+    struct span key = span_of(upload->key), request_id = span_of(upload->request_id), who = span_of(upload->who);
+    size_t size = key.length + 1 + request_id.length + 1 + who.length + 1;
     upload->own = account_alloc(ACCOUNT_UPLOAD, size);
     if (upload->own == NULL)
         return false;
@@ -119,6 +119,7 @@ static bool go_on_alone(struct upload *upload)
     upload->own_size = size;
     upload->key = span_keep(&at, key).at;
     upload->request_id = span_keep(&at, request_id).at;
+    upload->who = span_keep(&at, who).at;
     upload->user = NULL;
     upload->handle.owner = NULL;
     return true;
@@ -263,7 +264,8 @@ static bool keep_waiting(struct upload *upload, const struct upload_terms *terms
 
 size_t upload_floor(const struct intake *intake, const struct upload_terms *terms)
 {
-    size_t own = terms->is_part ? 0 : strlen(terms->meta.key) + strlen(terms->request_id) + 2; /* go_on_alone */
+    size_t own = /* go_on_alone */
+        terms->is_part ? 0 : strlen(terms->meta.key) + strlen(terms->request_id) + strlen(terms->who) + 3;
     return sizeof(struct upload) + sizeof(struct digests) + own +
            intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
 }
@@ -285,6 +287,7 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
     upload->waiter.task.run = block_came;
     upload->key = terms->meta.key;
     upload->request_id = terms->request_id;
+    upload->who = terms->who;
     upload->is_part = terms->is_part;
     handle_open(intake->loop, &upload->handle, HANDLE_UPLOAD, terms->meta.owner);
     if (!terms->is_part)

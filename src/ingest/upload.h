@@ -33,6 +33,7 @@ struct upload_terms {
     struct object_meta meta; /* its key has to live as long as the upload; everything else is copied */
     unsigned kinds;          /* digests to take */
     const char *request_id;  /* for the log; has to live as long as the upload */
+    const char *who;         /* the same: the name of the token that it was sent with; empty: without one */
 
     /* It is part of something larger, meta.owner: whose ticket has upload_floor in it, who counts for the loop, and who
      * owns the sink, which may outlive the upload. */
@@ -69,7 +70,7 @@ struct sink *upload_hand_over(struct upload **upload);
 
 /* How an upload has ended, in the log. */
 struct upload_end {
-    const char *event, *request_id, *key;
+    const char *event, *request_id, *who, *key;
     uint64_t bytes, ms;
     const struct error *why; /* NULL: it went well */
 };

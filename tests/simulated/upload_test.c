@@ -195,7 +195,8 @@ static void start(struct task *task)
     struct user *user = container_of(task, struct user, start);
     struct upload_terms terms = {.meta = {.key = user->key, .is_size_known = chance(500), .size = user->size},
                                  .kinds = DIGEST_CRC32C | DIGEST_MD5,
-                                 .request_id = "test"};
+                                 .request_id = "test",
+                                 .who = ""};
     struct error error;
     if (!upload_open(&run.intake, &terms, &user->user, &user->upload, &error)) {
         assert_int_not_equal(error.code, ERROR_NONE);

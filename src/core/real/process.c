@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/crypto.h"
@@ -180,6 +181,12 @@ static bool read_kilobytes(struct span line, const char *name, uint64_t *bytes_o
         return false;
     *bytes_out = kilobytes * 1024;
     return true;
+}
+
+bool process_shows_to_all(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && (status.st_mode & S_IROTH) != 0;
 }
 
 bool process_memory(struct process_memory *memory_out)

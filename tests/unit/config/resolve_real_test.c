@@ -85,16 +85,16 @@ static const struct {
     {"--listen localhost:80 --listen [::1]:80 --listen unix:/a", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous=no", 4096,
-     "--listen is `0.0.0.0:80`, but is not loopback: listen on a loopback address behind a proxy, or set "
-     "--allow-anonymous yes."},
+     "--listen is `0.0.0.0:80`, but is not loopback: say who may with --token-file, or let everybody in "
+     "with --allow-anonymous yes."},
     {"--admin-listen off", 4096, NULL},
     {"--proxy-protocol --trusted-proxy unix", 4096, NULL},
     {"--trusted-proxy unix", 4096, NULL},
     {"--proxy-protocol", 4096,
      "--proxy-protocol is `yes`, but needs --trusted-proxy, which says whose headers are believed."},
     {"--admin-listen [::]:81", 4096,
-     "--admin-listen is `[::]:81`, but is not loopback: listen on a loopback address behind a proxy, or set "
-     "--allow-anonymous yes."},
+     "--admin-listen is `[::]:81`, but is not loopback: say who may with --token-file, or let everybody in "
+     "with --allow-anonymous yes."},
 };
 
 static void what_does_not_fit_together_is_refused(void **state)

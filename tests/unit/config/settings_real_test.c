@@ -184,8 +184,8 @@ static void a_wrong_line_is_refused_by_its_place(void **state)
     assert_refused("", "", "config = other.conf\n",
                    "penstock-settings-test.conf:1: config can't be set in the file itself.");
     assert_refused("", "", "listen = 127.0.0.1:1\nlisten = 0.0.0.0:80\n",
-                   "penstock-settings-test.conf:2: listen is `0.0.0.0:80`, but is not loopback: listen on a loopback "
-                   "address behind a proxy, or set --allow-anonymous yes.");
+                   "penstock-settings-test.conf:2: listen is `0.0.0.0:80`, but is not loopback: say who may with "
+                   "--token-file, or let everybody in with --allow-anonymous yes.");
 }
 
 static void a_value_that_is_outranked_must_be_right_all_the_same(void **state)
@@ -292,6 +292,63 @@ static void lists_are_kept_or_taken_whole(void **state)
     assert_string_equal(settings.trusted_proxy.items[1], "10.0.0.0/8");
     settings_free(&settings);
     settings_free(&before);
+}
+
+#define HASH "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+static char token_path[] = "penstock-settings-test.tokens";
+
+static void write_tokens(const char *text)
+{
+    FILE *to = fopen(token_path, "w");
+    assert_non_null(to);
+    fputs(text, to);
+    fclose(to);
+}
+
+static void the_token_file_is_read_with_the_settings(void **state)
+{
+    static const char flags[] = "--token-file=penstock-settings-test.tokens|--listen=0.0.0.0:80";
+    struct settings settings;
+    struct error error;
+    write_tokens("a put * " HASH "\n");
+    assert_true(load(flags, "", NULL, &settings, &error));
+    assert_int_equal(tokens_count(settings.tokens), 1);
+    settings_free(&settings);
+    write_tokens("a put * " HASH "\nb put * the-token-itself\n");
+    assert_refused(flags, "", NULL,
+                   "--token-file is `penstock-settings-test.tokens`, but line 2 has a hash that is not the 64 "
+                   "hexadecimal digits of a SHA-256.");
+    remove(token_path);
+    assert_refused(flags, "", NULL,
+                   "--token-file is `penstock-settings-test.tokens`, but can't be read: No such file or directory.");
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
+}
+
+static void tokens_are_read_anew_with_the_settings(void **state)
+{
+    static const char line[] = "token-file = penstock-settings-test.tokens\n";
+    struct settings before, settings;
+    struct settings_changes changes;
+    struct error error;
+    write_tokens("a put * " HASH "\n");
+    load_for_again(line, &before);
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.taken, "");
+    settings_free(&settings);
+    write_tokens("a get * " HASH "\n");
+    assert_true(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(changes.taken, "token-file");
+    settings_free(&settings);
+    write_tokens("a\n");
+    assert_false(settings_load_again(&before, &settings, &changes, &error));
+    assert_string_equal(error.detail,
+                        "penstock-settings-test.conf:1: token-file is `penstock-settings-test.tokens`, "
+                        "but line 1 is not `NAME RIGHTS PREFIX HASH`, as `penstock token new` prints it.");
+    assert_int_equal(tokens_count(before.tokens), 1);
+    settings_free(&before);
+    remove(token_path);
+    assert_int_equal(account_used(ACCOUNT_CONFIG), 0);
 }
 
 static void what_is_computed_follows_what_is_kept(void **state)
@@ -443,7 +500,7 @@ static void what_is_printed_reads_back(void **state)
             char flags[128];
             const char *needed = i == SETTING_proxy_protocol ? "--trusted-proxy=unix|" : "";
             snprintf(flags, sizeof flags, "%s--%s=%s", needed, setting_table[i].name, value);
-            if (i != SETTING_config)
+            if (i != SETTING_config && i != SETTING_token_file) /* whose files would have to be there */
                 assert_reads_back(flags);
         }
     }
@@ -503,6 +560,8 @@ int main(void)
         cmocka_unit_test(a_list_is_bounded),
         cmocka_unit_test(what_is_read_again_is_taken_kept_or_outranked),
         cmocka_unit_test(lists_are_kept_or_taken_whole),
+        cmocka_unit_test(the_token_file_is_read_with_the_settings),
+        cmocka_unit_test(tokens_are_read_anew_with_the_settings),
         cmocka_unit_test(what_is_computed_follows_what_is_kept),
         cmocka_unit_test(what_is_wrong_is_not_taken),
         cmocka_unit_test(each_value_says_where_it_came_from),
