@@ -158,8 +158,10 @@ static void tell(struct result *result, struct span text)
     }
 }
 
-/* The object that an answer tells of: `url` is its address, and `rest` what the answer says behind that. */
-static void check_object(const struct input *input, struct result *result, struct span url, struct span rest)
+static const char before_url[] = "\"url\":\""; /* in no text of an answer: there quotes are escaped */
+
+/* The object that an answer tells of: `url` is its address, and `file` what the answer says behind that. */
+static void check_object(const struct input *input, struct result *result, struct span url, struct span file)
 {
     char path[2048], crc32c[16], said[96];
     const char *at = memmem(url.at, url.length, "/files/", 7);
@@ -174,8 +176,6 @@ static void check_object(const struct input *input, struct result *result, struc
     uint32_t crc = crc32c_update(0, bytes, length);
     base64_encode((uint8_t[4]){(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8), (uint8_t)crc}, 4,
                   crc32c);
-    struct span file;
-    assert_true(span_next(&rest, '}', &file));
     snprintf(said, sizeof said, ",\"size\":%zu,", length);
     assert_true(span_starts_with(file, span_of(said)));
     snprintf(said, sizeof said, "\"crc32c\":\"%s\"", crc32c);
@@ -190,16 +190,23 @@ static bool is_stored_nowhere(const struct input *input)
     return (input->plan.machine & 16) != 0;
 }
 
+/* Takes what stands before the next URL, or all, off the front of `body`; then the URL begins `body`. */
+static struct span take_to_url(struct span *body)
+{
+    size_t length = sizeof before_url - 1;
+    const char *at = body->length > 0 ? memmem(body->at, body->length, before_url, length) : NULL;
+    struct span taken = at == NULL ? *body : span_from(body->at, (size_t)(at - body->at));
+    *body = at == NULL ? span_of("") : span_from(at + length, body->length - taken.length - length);
+    return taken;
+}
+
 static void check_objects(const struct input *input, struct result *result, struct span body)
 {
-    static const char before[] = "\"url\":\"";
-    const char *at;
-    while (body.length > 0 && (at = memmem(body.at, body.length, before, sizeof before - 1)) != NULL) {
-        struct span url,
-            rest = span_from(at + sizeof before - 1, (size_t)(body.at + body.length - at) - sizeof before + 1);
-        assert_true(span_next(&rest, '"', &url));
-        check_object(input, result, url, rest);
-        body = rest;
+    take_to_url(&body);
+    while (body.length > 0) {
+        struct span url, file = take_to_url(&body);
+        assert_true(span_next(&file, '"', &url));
+        check_object(input, result, url, file);
     }
 }
 
