@@ -117,6 +117,15 @@ static void put_commands(void)
 #undef COMMAND
 }
 
+static void put_token_options(void)
+{
+#define OPTION(name, flag, placeholder, initial, summary)                                                              \
+    put_term(flag, placeholder);                                                                                       \
+    put_line(summary ".");
+#include "cli/token.def"
+#undef OPTION
+}
+
 static void put_options(void)
 {
 #define OPTION(name, flag, summary)                                                                                    \
@@ -155,6 +164,7 @@ static void put_program(void)
         "penstock serve --data-dir /var/lib/penstock --memory-limit 64MiB",
         "penstock serve --config /etc/penstock.conf --check",
         "curl -T photo.jpg http://127.0.0.1:8080/files/photo.jpg",
+        "penstock token new --name ci --rights put,get --prefix builds",
         NULL,
     };
     put_head("PENSTOCK", 1, "User Commands");
@@ -162,6 +172,7 @@ static void put_program(void)
     put_line("penstock - streams HTTP uploads into stores in constant memory");
     put_section("SYNOPSIS");
     fputs(".B penstock serve\n[\\fB\\-\\-\\fISETTING\\fR \\fIVALUE\\fR]...\n.br\n", stdout);
+    fputs(".B penstock token new\n[\\fIOPTION\\fR \\fIVALUE\\fR]...\n.br\n", stdout);
     fputs(".B penstock\n\\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n.B penstock \\-\\-help\n|\n.B \\-\\-version\n",
           stdout);
     put_section("DESCRIPTION");
@@ -173,6 +184,9 @@ static void put_program(void)
     put_section("OPTIONS");
     put_line("What serve does instead of serving:");
     put_options();
+    put_line("What token new is told:");
+    put_token_options();
+    put_line("It prints the token, which is kept nowhere, and the line for the token file, which has its hash.");
     put_section("SETTINGS");
     put_line(
         "Every setting is a flag, an environment variable (PENSTOCK_MEMORY_LIMIT) and a line of the settings file, "

@@ -334,6 +334,55 @@ def test_an_address_that_is_not_loopback_needs_tokens_or_everybody(tokens, tmp_p
     assert code == 2 and 'line 1 is not' in why and 'nonsense' not in why
 
 
+# ---- making one
+
+
+def make(*words):
+    ended = subprocess.run([PROGRAM, 'token', *words], capture_output=True, text=True, timeout=30)
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+def test_a_token_that_was_made_is_taken(start, tokens, tmp_path):
+    """As docs/operations.md says, with the curl that it says."""
+    code, told, why = make('new', '--name', 'ci', '--rights', 'put,get', '--prefix=builds of%20all')
+    assert (code, why) == (0, '') and told.splitlines()[1].startswith('ci put,get builds%20of%20all/ ')
+    code, told, why = make('new', '--name', 'ci', '--rights', 'put,get', '--prefix=builds%20of/all')
+    token, line = told.splitlines()
+    assert (code, why) == (0, '') and token.startswith('penstock_') and len(token) == 9 + 64
+    assert line == f'ci put,get builds%20of/all/ {hashlib.sha256(token.encode()).hexdigest()}'
+    with tokens.path.open('a') as file:
+        file.write(f'{line}\n')
+    server = start('--token-file', str(tokens.path))
+    config = tmp_path / 'ci.curl'
+    config.write_text(f'header = "Authorization: Bearer {token}"\n')
+    (tmp_path / 'report').write_text('made')
+    put = subprocess.run(['curl', '-sS', '-f', '-K', str(config), '-T', str(tmp_path / 'report'), f'{server.url}/files/builds%20of/all/report'],
+                         capture_output=True, timeout=30)
+    assert put.returncode == 0 and json.loads(put.stdout)['key'] == 'builds of/all/report', put
+    tokens.sent['ci'] = token
+    end(server, tokens, {'builds of/all/report': b'made'})
+
+
+def test_each_token_is_another_one():
+    made = {make('new', '--name', 'a', '--rights', 'get')[1].splitlines()[0] for _ in range(20)}
+    assert len(made) == 20
+
+
+@pytest.mark.parametrize('words, said', [
+    ([], 'new'), (['old'], 'new'), (['new'], '--name is missing'), (['new', '--name', 'a'], '--rights is missing'), (['new', '--name'], '--name needs a value'),
+    (['new', '--name', '--rights', 'put'], '--name needs a value'), (['new', '--name', 'a b', '--rights', 'put'], '--name is `a b`'),
+    (['new', '--name', 'a', '--rights', 'fly'], '--rights is `fly`'), (['new', '--name', 'a', '--rights', 'put', '--prefix', '../a'], '--prefix is `../a`'),
+    (['new', '--name', 'a', '--rights', 'put', 'more'], '`more`'), (['new', '--names', 'a'], '`--names`')])
+def test_a_wrong_wish_is_one_sentence(words, said):
+    code, told, why = make(*words)
+    assert code == 2 and told == '' and said in why and why.count('\n') == 1
+
+
+def test_help_says_how():
+    code, told, _ = make('--help')
+    assert code == 0 and all(flag in told for flag in ('--name', '--rights', '--prefix'))
+
+
 # ---- nobody is told
 
 
