@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "core/account.h"
 #include "core/file.h"
+#include "core/format.h"
 #include "core/log.h"
 #include "http/head.h"
 
@@ -20,6 +21,7 @@ enum {
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
     UPLOADS_LEAST = 256 * 1024,
     CHECK_MS = 100,
+    DATA_FORMAT = 1, /* of what is kept in the data folder */
     KIB = 1 << 10,
     MIB = 1 << 20
 };
@@ -66,6 +68,19 @@ bool server_lacks_parent(const char *path)
     return result == -ENOENT;
 }
 
+/* What is kept in it may be a later penstock's. */
+static bool claim_data_dir(struct server *server, struct error *error)
+{
+    const char *path = server->settings->data_dir;
+    int result = format_claim(server->data_dir, DATA_FORMAT);
+    if (result == 0)
+        result = folder_sync(server->data_dir);
+    if (result == -EPROTONOSUPPORT)
+        return server_fail(error, "--data-dir", path,
+                           "a newer penstock has used it (it has a later format than format-1); upgrade this one");
+    return result == 0 || server_fail_system(error, "--data-dir", path, "written to", result);
+}
+
 static bool open_data_dir(struct server *server, struct error *error)
 {
     const char *path = server->settings->data_dir;
@@ -79,7 +94,9 @@ static bool open_data_dir(struct server *server, struct error *error)
     if (result == -EAGAIN)
         return error_set(error, ERROR_CANNOT_START,
                          "--data-dir is `%s`, but that folder is in use by another penstock; give each its own.", path);
-    return result == 0 || server_fail_system(error, "--data-dir", path, "locked", result);
+    if (result < 0)
+        return server_fail_system(error, "--data-dir", path, "locked", result);
+    return claim_data_dir(server, error);
 }
 
 /* What everything may cost that is neither a head nor an upload. */
@@ -171,10 +188,8 @@ static bool open_store(struct server *server, struct error *error)
                                 .is_durable = settings->durable,
                                 .min_free = settings->min_free,
                                 .reserve_blocks = RESERVE_BLOCKS};
-    struct store_url url = {.kind = STORE_FILE};
-    if (settings->store == NULL)
-        snprintf(url.path, sizeof url.path, "%s/files", settings->data_dir);
-    else if (!store_url_read(span_of(settings->store), &url, error))
+    struct store_url url;
+    if (!settings_store(settings, &url, error))
         return false;
     snprintf(server->store_name, sizeof server->store_name, url.kind == STORE_NULL ? "null:%s" : "%s",
              url.kind == STORE_NULL ? "" : url.path);

@@ -39,7 +39,7 @@ static void help(FILE *to)
           "Commands:\n",
           to);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(to, "  %-8s %s\n", commands[i].word, commands[i].summary);
+        fprintf(to, "  %-10s %s\n", commands[i].word, commands[i].summary);
     fputs("\nExamples:\n"
           "  penstock serve --data-dir /var/lib/penstock\n"
           "  curl -T photo.jpg http://127.0.0.1:8080/files/photo.jpg\n",

@@ -165,6 +165,7 @@ static void put_program(void)
         "penstock serve --config /etc/penstock.conf --check",
         "curl -T photo.jpg http://127.0.0.1:8080/files/photo.jpg",
         "penstock token new --name ci --rights put,get --prefix builds",
+        "penstock unfinished --data-dir /var/lib/penstock",
         NULL,
     };
     put_head("PENSTOCK", 1, "User Commands");
@@ -173,6 +174,7 @@ static void put_program(void)
     put_section("SYNOPSIS");
     fputs(".B penstock serve\n[\\fB\\-\\-\\fISETTING\\fR \\fIVALUE\\fR]...\n.br\n", stdout);
     fputs(".B penstock token new\n[\\fIOPTION\\fR \\fIVALUE\\fR]...\n.br\n", stdout);
+    fputs(".B penstock unfinished\n[\\fB\\-\\-json\\fR] [\\fB\\-\\-\\fISETTING\\fR \\fIVALUE\\fR]...\n.br\n", stdout);
     fputs(".B penstock\n\\fICOMMAND\\fR \\fB\\-\\-help\\fR\n.br\n.B penstock \\-\\-help\n|\n.B \\-\\-version\n",
           stdout);
     put_section("DESCRIPTION");
@@ -187,6 +189,9 @@ static void put_program(void)
     put_line("What token new is told:");
     put_token_options();
     put_line("It prints the token, which is kept nowhere, and the line for the token file, which has its hash.");
+    put_line("What unfinished is told, besides the settings of serve:");
+    put_term("--json", NULL);
+    put_line("a line of JSON for each, instead of a table.");
     put_section("SETTINGS");
     put_line(
         "Every setting is a flag, an environment variable (PENSTOCK_MEMORY_LIMIT) and a line of the settings file, "

@@ -238,6 +238,16 @@ enum log_format settings_log_format(const struct settings *settings)
     return (enum log_format)value_choice(&setting_table[SETTING_log_format], span_of(settings->log_format));
 }
 
+bool settings_store(const struct settings *settings, struct store_url *url_out, struct error *error)
+{
+    if (settings->store != NULL)
+        return store_url_read(span_of(settings->store), url_out, error);
+    url_out->kind = STORE_FILE;
+    int length = snprintf(url_out->path, sizeof url_out->path, "%s/files", settings->data_dir);
+    return (size_t)length < sizeof url_out->path ||
+           error_set(error, ERROR_INVALID_SETTING, "--data-dir is longer than a path may be.");
+}
+
 bool settings_open_log(const struct settings *settings, struct error *error)
 {
     return log_open(settings_log_level(settings), settings_log_format(settings), settings->log_file, error);

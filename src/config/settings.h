@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/store_url.h"
 #include "core/log.h"
 #include "core/tokens.h"
 
@@ -95,6 +96,9 @@ void settings_help(FILE *to);
 /* The words of log-level and log-format as core/log.h has them. */
 enum log_level settings_log_level(const struct settings *settings);
 enum log_format settings_log_format(const struct settings *settings);
+
+/* The store: what --store says, or the data folder's `files`. False with INVALID_SETTING. */
+bool settings_store(const struct settings *settings, struct store_url *url_out, struct error *error);
 
 /* Opens the log as they say (core/log.h). The settings have to live as long as the log is open. */
 bool settings_open_log(const struct settings *settings, struct error *error);

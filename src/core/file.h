@@ -27,6 +27,7 @@ struct file_system {
     uint64_t free_bytes;   /* for us */
     bool writes_in_memory; /* a write on the loop is quick: ext4, xfs, btrfs, tmpfs */
     bool is_volatile;      /* tmpfs, ramfs: nothing to sync */
+    bool is_shared;        /* another machine may be at it, which our locks need not keep out */
 };
 
 static inline bool file_is_name(const char *name)

@@ -7,10 +7,12 @@
 #include "base/base64.h"
 #include "core/account.h"
 #include "core/clock.h"
+#include "core/format.h"
 #include "core/log.h"
 #include "core/random.h"
 
 enum {
+    FORMAT = 1,                     /* of all that is kept in the store's folder, objects' records included */
     LONG_CALL_US = 3 * 1000,        /* a call that took longer is a debt of the store's ... */
     LONG_MEMORY_US = 250 * 1000,    /* ... in memory, where a thread would not be quicker: one of these ... */
     DEBT_TIMES = 10,                /* ... paid off in so many times as long: a tenth of a loop's time at most ... */
@@ -91,56 +93,6 @@ bool file_call_run(struct file_call *call, void (*step)(struct file_call *), voi
     return false;
 }
 
-/* ---- what others left behind ---- */
-
-struct sweep {
-    struct file_store *store;
-    int folder; /* of all instances */
-    int instance;
-    unsigned files;
-};
-
-static bool sweep_file(void *owner, const char *name, bool is_folder)
-{
-    (void)is_folder;
-    struct sweep *sweep = owner;
-    file_object_sweep(sweep->store, sweep->instance, name);
-    if (!file_intent_sweep(sweep->store, sweep->instance, name))
-        return true;
-    if (file_remove(sweep->instance, name) == 0)
-        sweep->files++;
-    return true;
-}
-
-/* An instance's folder is locked while the instance lives: who can lock it may sweep it. */
-static bool sweep_instance(void *owner, const char *name, bool is_folder)
-{
-    (void)is_folder;
-    struct sweep *sweep = owner;
-    if (strcmp(name, sweep->store->instance) == 0)
-        return true;
-    sweep->instance = folder_open_beneath(sweep->folder, name);
-    if (sweep->instance < 0)
-        return true;
-    if (folder_lock(sweep->instance) == 0) {
-        folder_list(sweep->instance, sweep_file, sweep);
-        folder_remove(sweep->folder, name);
-    }
-    file_close(&sweep->instance);
-    return true;
-}
-
-static void sweep(struct file_store *store, int instances)
-{
-    struct sweep sweep = {.store = store, .folder = instances};
-    folder_list(instances, sweep_instance, &sweep);
-    struct record record;
-    if (sweep.files > 0 && log_begin(&record, LOG_INFO, "leftovers_swept")) {
-        log_number(&record, "files", sweep.files);
-        log_end(&record);
-    }
-}
-
 /* ---- opening ---- */
 
 /* What will lie in a folder is only as durable as its name. */
@@ -181,6 +133,7 @@ static int try_writing(struct file_store *store)
         return result;
     store->writes_in_memory = system.writes_in_memory;
     store->is_volatile = system.is_volatile;
+    store->is_shared = system.is_shared;
     int file = file_create_unnamed(store->staging);
     store->has_unnamed_files = file >= 0;
     if (file == -EOPNOTSUPP || file == -EISDIR || file == -EINVAL) {
@@ -235,8 +188,11 @@ static bool note_record(void *owner, const char *name, bool is_folder)
 static int open_folders(struct file_store *store)
 {
     int own = open_made(store, store->root, ".penstock");
-    if (own < 0)
-        return own;
+    int format = own < 0 ? own : format_claim(own, FORMAT);
+    if (format < 0) {
+        file_close(&own);
+        return format;
+    }
     int instances = open_made(store, own, "staging");
     store->meta = open_made(store, own, "meta");
     int result = instances < 0 ? instances : store->meta < 0 ? store->meta : open_instance(store, instances);
@@ -246,7 +202,7 @@ static int open_folders(struct file_store *store)
         if (result == 0)
             result = try_writing(store);
         folder_list(store->meta, note_record, store);
-        sweep(store, instances);
+        file_sweep(store);
     }
     file_close(&own);
     file_close(&instances);
@@ -264,6 +220,16 @@ static bool open_machine(struct file_store *store)
     return turns_open(&store->turns) && threads_open(&store->threads, THREADS_MOST, "penstock-disk");
 }
 
+static const char *why_not_opened(int result)
+{
+    if (result == -ENOENT)
+        return "its parent folder is missing (No such file or directory); make that first";
+    if (result == -EPROTONOSUPPORT)
+        return "a newer penstock has kept objects in it (its .penstock/ has a later format than format-1); upgrade "
+               "this one";
+    return strerror(-result);
+}
+
 static void remove_staging(struct file_store *store)
 {
     int instances = folder_open_beneath(store->root, ".penstock/staging");
@@ -275,6 +241,7 @@ static void remove_staging(struct file_store *store)
 static void file_store_close(struct store *opened)
 {
     struct file_store *store = container_of(opened, struct file_store, store);
+    file_sweep_close(store);
     threads_close(&store->threads);
     turns_close(&store->turns);
     for (unsigned i = 0; store->reserves != NULL && i < store->terms.loop_count; i++)
@@ -312,9 +279,7 @@ bool store_file_open(const char *folder, const struct store_terms *terms, struct
     store->root = folder_open(folder, true);
     int result = store->root < 0 ? store->root : open_folders(store);
     if (result < 0) {
-        error_set(error, ERROR_CANNOT_START, "The store's folder is `%s`, but %s.", folder,
-                  result == -ENOENT ? "its parent folder is missing (No such file or directory); make that first"
-                                    : strerror(-result));
+        error_set(error, ERROR_CANNOT_START, "The store's folder is `%s`, but %s.", folder, why_not_opened(result));
     } else if (!open_machine(store)) {
         error_set(error, ERROR_CANNOT_START, "There are no memory or threads for the store.");
         result = -ENOMEM;
@@ -323,6 +288,7 @@ bool store_file_open(const char *folder, const struct store_terms *terms, struct
         file_store_close(&store->store);
         return false;
     }
+    file_sweep_often(store);
     warn_when_full(store, folder);
     *store_out = &store->store;
     return true;

@@ -1,6 +1,6 @@
 /* What the files of the local store share: the store, and the one way in which it calls the disk.
  *
- * file.c opens the store and sweeps what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
+ * file.c opens the store; file_sweep.c removes what others left; file_sink.c (file_write_back.c, file_stage.c) takes an upload;
  * file_publish.c makes it visible and removes it, file_intent.c several of them together, file_folders.c the folders
  * that they lie in; file_object.c keeps what belongs to an object beside its bytes; file_reader.c gives objects back;
  * file_calls.c answers what has one answer, file_list.c tells which objects there are.
@@ -14,6 +14,7 @@
 
 #include "core/blocks.h"
 #include "core/file.h"
+#include "core/handles.h"
 #include "core/threads.h"
 #include "core/turns.h"
 #include "store/store.h"
@@ -32,6 +33,12 @@ struct file_store {
     bool writes_in_memory;
     bool has_unnamed_files;
     bool is_volatile;
+    bool is_shared;
+    struct sweeping {
+        struct timer timer; /* the first loop's */
+        struct job job;
+        struct handle handle;
+    } sweeping;
     _Atomic bool has_records; /* there may be something in the meta folder */
     struct threads *threads;
     struct turns *turns;
@@ -143,6 +150,17 @@ int file_remove_folder(struct file_store *store, int parent, const char *name);
 /* Removes the folders above `key` that are empty. */
 void file_prune(struct file_store *store, const char *key);
 
+/* ---- file_sweep.c ---- */
+
+/* Blocking: removes what instances that are gone have left in their staging folders. */
+void file_sweep(struct file_store *store);
+
+/* The same every now and then from now on, on a thread. On the first loop, or before it runs. */
+void file_sweep_often(struct file_store *store);
+
+/* No more of it, and none is under way. */
+void file_sweep_close(struct file_store *store);
+
 /* ---- file_object.c ---- */
 
 /* Blocking: keeps what belongs to the object with its file, before it is published. 0 or -errno. */
@@ -164,6 +182,8 @@ void file_object_forget_note(struct file_store *store, uint64_t inode); /* the r
 void file_object_sweep(struct file_store *store, int instance, const char *name);
 
 /* ---- file_intent.c ---- */
+
+bool file_is_intent(const char *name); /* of one in a staging folder */
 
 /* Blocking: `name` was left in the staging folder `instance`; when it is an intent, removes the objects that it names.
  * False when one of them could not be removed: the intent has to stay. */

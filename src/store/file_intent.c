@@ -182,13 +182,18 @@ static size_t sweep_lines(struct file_store *store, char *bytes, size_t length, 
     return begin;
 }
 
+bool file_is_intent(const char *name)
+{
+    return span_starts_with(span_of(name), span_of(prefix));
+}
+
 bool file_intent_sweep(struct file_store *store, int instance, const char *name)
 {
     char bytes[INTENT_BUFFER];
     size_t used = 0;
     uint64_t offset = 0;
     bool is_done = true;
-    if (!span_starts_with(span_of(name), span_of(prefix)))
+    if (!file_is_intent(name))
         return true;
     int file = file_open_read(instance, name);
     long got = file;

@@ -66,6 +66,7 @@ void road_settle(void)
 void road_run(void)
 {
     assert_true(machine_run(MANY, machine_now_ms() + LONG_MS) < MANY);
+    road_settle(); /* what a timer began at the last moment */
 }
 
 unsigned road_objects(void)

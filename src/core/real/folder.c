@@ -13,6 +13,9 @@ enum { FOLDER_MODE = 0777 };
 
 static const unsigned long ramfs = 0x858458f6, xfs = 0x58465342, btrfs = 0x9123683e; /* statfs(2) */
 
+/* The others that are one machine's own. */
+static const unsigned long overlay = 0x794c7630, zfs = 0x2fc12fc1, f2fs = 0xf2f52010, bcachefs = 0xca451a4e;
+
 static int open_path(const char *path)
 {
     return result_of(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -75,6 +78,8 @@ int folder_system(int folder, struct file_system *system_out)
     system_out->free_bytes = (uint64_t)system.f_bavail * (uint64_t)system.f_bsize;
     system_out->is_volatile = kind == TMPFS_MAGIC || kind == ramfs;
     system_out->writes_in_memory = system_out->is_volatile || kind == EXT4_SUPER_MAGIC || kind == xfs || kind == btrfs;
+    system_out->is_shared =
+        !system_out->writes_in_memory && kind != overlay && kind != zfs && kind != f2fs && kind != bcachefs;
     if (kind == ramfs || (system.f_blocks == 0 && system_out->is_volatile))
         system_out->free_bytes = UINT64_MAX; /* no limit of its own */
     return 0;

@@ -95,8 +95,9 @@ int folder_system(int folder, struct file_system *system_out)
     if (result == 0)
         result = descriptor_folder(folder, &inode);
     if (result == 0)
-        *system_out =
-            (struct file_system){.free_bytes = disk_room(), .writes_in_memory = !machine_habits()->writes_need_threads};
+        *system_out = (struct file_system){.free_bytes = disk_room(),
+                                           .writes_in_memory = !machine_habits()->writes_need_threads,
+                                           .is_shared = machine_habits()->disk_is_shared};
     return result;
 }
 

@@ -25,7 +25,7 @@ struct machine_habits {
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
     bool has_no_swaps;                            /* it can't exchange names */
     bool has_no_careful_renames;                  /* it can't rename without replacing */
-    bool writes_need_threads;                     /* folder_system says so */
+    bool writes_need_threads, disk_is_shared;     /* folder_system says so */
 };
 
 void machine_start(uint64_t seed, const struct machine_habits *habits);
