@@ -142,6 +142,7 @@ static const struct exchange_ops ops = {form_room, form_awaits, form_body, form_
 
 static bool begin_parsing(struct form *form, struct error *error)
 {
+    form->waited_ms = loop_now_ms(form->ingest->intake.loop) - form->handle.born_ms;
     struct boundary boundary = form->multipart.boundary;
     const struct form_limits *limits = &form->ingest->forms;
     struct multipart_limits parts = {.parts = limits->parts, .files = limits->files};

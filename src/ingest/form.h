@@ -59,6 +59,7 @@ struct form_file {
     struct sink *sink;    /* staged; NULL: not yet, or published or failed */
     struct store_key key;
     uint64_t size;
+    struct upload_times times;
     uint32_t number; /* of the part */
     uint16_t name_length, type_length;
     bool has_type;
@@ -85,6 +86,7 @@ struct form {
     const char *who;                   /* the same: the name of its token; empty: without one */
     struct span prefix;                /* the same: with which the keys of its files begin */
     unsigned shown;                    /* digests, bits of enum digest_kind */
+    uint64_t waited_ms;                /* for its ticket, and for the store to say whether it fits */
     uint64_t files_least;              /* bytes that its files have at least */
     struct form_space *space;          /* while the store is asked whether they fit */
 

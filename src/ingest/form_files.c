@@ -160,7 +160,7 @@ static void flow_staged(struct upload_user *user, const struct outcome *outcome)
     file->size = outcome->size;
     keep_digests(file, &outcome->digests);
     file->source.ops = &source_ops;
-    file->sink = upload_hand_over(&flow->upload);
+    file->sink = upload_hand_over(&flow->upload, &file->times);
     file->sink->source = &file->source;
     form_go_on(file->form);
 }
@@ -197,6 +197,7 @@ bool form_open_file(struct form *form, struct error *error)
                                  .kinds = form->shown,
                                  .request_id = form->request_id,
                                  .who = form->who,
+                                 .waited_ms = form->waited_ms,
                                  .is_part = true};
     flow->file = file;
     flow->user = (struct upload_user){flow_ready, flow_staged, flow_ended};
@@ -226,7 +227,8 @@ void form_log_file(const struct form_file *file, const char *event, const struct
                              .who = form->who,
                              .key = file->key.key,
                              .bytes = file->size,
-                             .ms = loop_now_ms(form->ingest->intake.loop) - form->handle.born_ms,
+                             .times = &file->times,
+                             .now_ms = loop_now_ms(form->ingest->intake.loop),
                              .why = why};
     upload_log(&end);
 }

@@ -23,6 +23,7 @@ struct upload {
     struct reserve *waiting_at;
     enum upload_state state;
     bool is_part;
+    struct upload_times times;
     struct waiting *waiting;            /* while it waits for its ticket */
     struct digests *claimed;            /* of an empty file that is finished as soon as it is open; NULL: it is not */
     const char *key, *request_id, *who; /* the user's, or in `own` */
@@ -40,6 +41,17 @@ struct waiting {
 
 /* ---- the end ---- */
 
+/* Each part of its time goes to the end where the next part did not begin. */
+static void log_times(struct record *record, const struct upload_times *times, uint64_t now_ms)
+{
+    uint64_t whole_ms = times->whole_ms != 0 ? times->whole_ms : now_ms;
+    uint64_t open_ms = times->open_ms != 0 ? times->open_ms : whole_ms;
+    log_number(record, "ms", times->waited_ms + now_ms - times->began_ms);
+    log_number(record, "waiting_ms", times->waited_ms + open_ms - times->began_ms);
+    log_number(record, "receiving_ms", whole_ms - open_ms);
+    log_number(record, "storing_ms", now_ms - whole_ms);
+}
+
 void upload_log(const struct upload_end *end)
 {
     struct record record;
@@ -50,7 +62,7 @@ void upload_log(const struct upload_end *end)
         log_text(&record, "who", span_of(end->who));
     log_text(&record, "key", span_of(end->key));
     log_number(&record, "bytes", end->bytes);
-    log_number(&record, "ms", end->ms);
+    log_times(&record, end->times, end->now_ms);
     if (end->why != NULL)
         log_error(&record, end->why);
     log_end(&record);
@@ -58,10 +70,14 @@ void upload_log(const struct upload_end *end)
 
 static void log_end_of(struct upload *upload, const char *event, const struct error *why)
 {
-    struct upload_end end = {
-        event,       upload->request_id,        upload->who,
-        upload->key, pipe_bytes(&upload->pipe), loop_now_ms(upload->intake->loop) - upload->handle.born_ms,
-        why};
+    struct upload_end end = {.event = event,
+                             .request_id = upload->request_id,
+                             .who = upload->who,
+                             .key = upload->key,
+                             .bytes = pipe_bytes(&upload->pipe),
+                             .times = &upload->times,
+                             .now_ms = loop_now_ms(upload->intake->loop),
+                             .why = why};
     upload_log(&end);
 }
 
@@ -154,6 +170,7 @@ static void release_idle_block(struct upload *upload)
 static void finish(struct upload *upload, const struct digests *claimed)
 {
     upload->state = UPLOAD_FINISHING;
+    upload->times.whole_ms = loop_now_ms(upload->intake->loop);
     if (upload->waiting_at != NULL)
         block_forget(upload->waiting_at, &upload->waiter);
     upload->waiting_at = NULL;
@@ -170,11 +187,17 @@ static void go_on(struct upload *upload)
         upload->user->ready(upload->user);
 }
 
+static void set_open(struct upload *upload)
+{
+    upload->state = UPLOAD_OPEN;
+    upload->times.open_ms = loop_now_ms(upload->intake->loop);
+}
+
 static void granted(struct pipe_user *user)
 {
     struct upload *upload = container_of(user, struct upload, pipe_user);
     if (upload->state == UPLOAD_OPENING)
-        upload->state = UPLOAD_OPEN;
+        set_open(upload);
     release_idle_block(upload);
     go_on(upload);
 }
@@ -190,9 +213,10 @@ static void done(struct pipe_user *user, const struct outcome *outcome)
         pipe_publish(&upload->pipe);
 }
 
-struct sink *upload_hand_over(struct upload **upload)
+struct sink *upload_hand_over(struct upload **upload, struct upload_times *times_out)
 {
     struct sink *sink = pipe_hand_over(&(*upload)->pipe);
+    *times_out = (*upload)->times;
     free_upload(*upload);
     *upload = NULL;
     return sink;
@@ -223,7 +247,9 @@ static bool open_flow(struct upload *upload, const struct object_meta *meta, uns
         sink->ops->abort(sink, error);
         return false;
     }
-    upload->state = credit > 0 ? UPLOAD_OPEN : UPLOAD_OPENING;
+    upload->state = UPLOAD_OPENING;
+    if (credit > 0)
+        set_open(upload);
     return true;
 }
 
@@ -289,6 +315,7 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
     upload->request_id = terms->request_id;
     upload->who = terms->who;
     upload->is_part = terms->is_part;
+    upload->times = (struct upload_times){.waited_ms = terms->waited_ms, .began_ms = loop_now_ms(intake->loop)};
     handle_open(intake->loop, &upload->handle, HANDLE_UPLOAD, terms->meta.owner);
     if (!terms->is_part)
         atomic_fetch_add_explicit(&intake->uploads, 1, memory_order_relaxed);

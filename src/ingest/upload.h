@@ -35,6 +35,8 @@ struct upload_terms {
     const char *request_id;  /* for the log; has to live as long as the upload */
     const char *who;         /* the same: the name of the token that it was sent with; empty: without one */
 
+    uint64_t waited_ms; /* that somebody else has waited already for what it needs */
+
     /* It is part of something larger, meta.owner: whose ticket has upload_floor in it, who counts for the loop, and who
      * owns the sink, which may outlive the upload. */
     bool is_part;
@@ -64,14 +66,24 @@ void upload_push(struct upload *upload, const uint8_t *bytes, size_t length);
  * follows. False, with an error and nothing done, when there is no memory to keep them until it is open. */
 bool upload_finish(struct upload *upload, const struct digests *claimed, struct error *error);
 
+/* When what became of an upload, in loop_now_ms; 0: it did not. */
+struct upload_times {
+    uint64_t waited_ms; /* before it was there: upload_terms */
+    uint64_t began_ms;
+    uint64_t open_ms;  /* it had its ticket, and the store had opened its sink */
+    uint64_t whole_ms; /* all of its bytes had been pushed */
+};
+
 /* From `staged` only: the staged sink, for the caller to publish or abort; he is its source from now on. Clears the
  * pointer: the upload is gone. */
-struct sink *upload_hand_over(struct upload **upload);
+struct sink *upload_hand_over(struct upload **upload, struct upload_times *times_out);
 
 /* How an upload has ended, in the log. */
 struct upload_end {
     const char *event, *request_id, *who, *key;
-    uint64_t bytes, ms;
+    uint64_t bytes;
+    const struct upload_times *times;
+    uint64_t now_ms;
     const struct error *why; /* NULL: it went well */
 };
 void upload_log(const struct upload_end *end);

@@ -174,3 +174,27 @@ def test_events_are_words_that_stay(start):
     documented = (ROOT / 'docs/operations.md').read_text()
     for line in lines:
         assert f'`{line["event"]}`' in documented and all(f'`{name}`' in documented for name in line), line
+
+
+def test_an_upload_says_where_its_time_went(start):
+    server = start()
+    with server.connect() as client:
+        client.sendall(head('PUT', '/files/slow', 'Content-Length: 10') + b'x' * 5)
+        time.sleep(0.5)
+        client.sendall(b'x' * 5)
+        assert only_answer(client.recv(10_000)).status == 201
+    part = b'--b\r\nContent-Disposition: form-data; name="f"; filename="%s"\r\n\r\n%s\r\n'
+    body = part % (b'first', b'1') + part % (b'second', b'2') + b'--b--\r\n'
+    with server.connect() as client:
+        client.sendall(head('POST', '/upload', 'Content-Type: multipart/form-data; boundary=b', f'Content-Length: {len(body)}') + body[:-9])
+        time.sleep(0.5)
+        client.sendall(body[-9:])
+        assert only_answer(client.recv(10_000)).status == 201
+    slow, first, second = records(server, 'upload_stored', 3)
+    for record in (slow, first, second):
+        assert record['ms'] == record['waiting_ms'] + record['receiving_ms'] + record['storing_ms'], record
+        assert 400 <= record['ms'] < 5000, record
+    assert slow['receiving_ms'] >= 400
+    assert first['storing_ms'] >= 400  # until the parts behind it have come
+    assert second['receiving_ms'] >= 400
+    server.end({'slow': b'x' * 10, first['key']: b'1', second['key']: b'2'})
