@@ -7,6 +7,7 @@
 #include "core/account.h"
 #include "core/address.h"
 #include "core/log.h"
+#include "core/metrics.h"
 
 enum { MEASURE_MS = 250 };
 
@@ -43,7 +44,7 @@ static void connection_closed(struct http *http, const struct http_terms *terms)
 
 /* ---- who may come in ---- */
 
-uint64_t doors_socket_memory(struct server *server)
+uint64_t doors_socket_memory(const struct server *server)
 {
     int64_t sum = 0;
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -219,6 +220,7 @@ static void hand_over(struct worker *worker, const struct http_terms *terms, int
 static void accepted_by_admin(struct server *server, struct door *door, int fd)
 {
     atomic_fetch_add_explicit(&server->workers[0].connections, 1, memory_order_relaxed);
+    metric_add(server->loops[0], METRIC_CONNECTIONS, METRIC_ADMIN, 1);
     if (++server->admin_connections == ADMIN_CONNECTIONS_MAX)
         listener_pause(door->listener);
     hand_over(&server->workers[0], &server->workers[0].admin_terms, fd);
@@ -233,6 +235,7 @@ static void accepted(struct listener_user *user, int fd)
         return;
     }
     struct worker *worker = choose_worker(server);
+    metric_add(server->loops[0], METRIC_CONNECTIONS, METRIC_PUBLIC, 1);
     atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
     atomic_fetch_add(&server->connections, 1);
     if (is_over(server, server->settings))

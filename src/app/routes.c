@@ -113,6 +113,12 @@ static void begin_memory(struct conn *conn, const struct request *request, struc
     answer_numbers(conn, write_memory);
 }
 
+static void begin_metrics(struct conn *conn, const struct request *request, struct span rest)
+{
+    (void)rest;
+    metrics_begin_scrape(container_of(ingest_of(conn), struct worker, ingest)->server, conn, request);
+}
+
 /* ---- objects ---- */
 
 static void begin_object(struct conn *conn, const struct request *request, struct span rest)
@@ -190,6 +196,7 @@ static const struct route public_routes[] = {
 static const struct route admin_routes[] = {
     {"/healthz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_health, NULL},
     {"/readyz", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_ready, NULL},
+    {"/metrics", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_metrics, may_operate},
     {"/api/handles", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_handles, may_operate},
     {"/api/memory", METHOD_GET | METHOD_HEAD, "GET, HEAD, OPTIONS", begin_memory, may_operate},
     {NULL, 0, NULL, NULL, NULL}};
@@ -205,7 +212,8 @@ static const struct table public_table = {
 static const struct table admin_table = {
     .routes = admin_routes,
     .allow = "GET, HEAD, OPTIONS",
-    .nothing = "There is nothing at this path; the admin address has /healthz, /readyz, /api/handles and /api/memory.",
+    .nothing = "There is nothing at this path; the admin address has /healthz, /readyz, /metrics, /api/handles and "
+               "/api/memory.",
     .form_hint = "",
 };
 

@@ -82,7 +82,7 @@ void doors_prepare(struct worker *worker);
 void doors_use_settings(struct worker *worker);
 
 /* What the kernel holds for all connections, in bytes, as it was measured lately. */
-uint64_t doors_socket_memory(struct server *server);
+uint64_t doors_socket_memory(const struct server *server);
 
 /* ---- reload.c ---- */
 
@@ -94,6 +94,11 @@ void reload_close(struct server *server);
 
 /* Says so in the log where the token file may be read by everybody: hashes tell nobody a token, but who may what. */
 void reload_warn(const struct settings *settings);
+
+/* ---- scrape.c ---- */
+
+/* Answers with all metrics. */
+void metrics_begin_scrape(struct server *server, struct conn *conn, const struct request *request);
 
 /* ---- server.c ---- */
 

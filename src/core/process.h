@@ -14,8 +14,15 @@ unsigned process_cores(void);
 /* The least memory limit of the cgroups that we are in (version 1 and 2, its parents too); 0: none. */
 uint64_t process_memory_limit(void);
 
-/* Descriptors that we may have open. */
+/* Descriptors that we may have open, and those that we have; 0: nobody can say. */
 uint64_t process_descriptors(void);
+uint64_t process_open_descriptors(void);
+
+/* Time that we have had of the processors, in milliseconds. */
+uint64_t process_cpu_ms(void);
+
+/* When the process began, in milliseconds since 1970; 0: nobody can say. */
+uint64_t process_start_ms(void);
 
 /* Whether every user of this machine may read the file. */
 bool process_shows_to_all(const char *path);

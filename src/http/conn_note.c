@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "core/account.h"
 #include "core/log.h"
+#include "core/metrics.h"
 #include "core/random.h"
 #include "http/conn_state.h"
 
@@ -139,14 +140,18 @@ struct span conn_allowed_origin(const struct conn *conn)
 
 void conn_note_received(struct conn *conn, size_t bytes)
 {
-    if (conn->note != NULL)
-        conn->note->received += bytes;
+    if (conn->note == NULL)
+        return;
+    conn->note->received += bytes;
+    metric_add(conn->http->loop, METRIC_RECEIVED_BYTES, 0, bytes);
 }
 
 void conn_note_sent(struct conn *conn, size_t bytes)
 {
-    if (conn->note != NULL)
-        conn->note->sent += bytes;
+    if (conn->note == NULL)
+        return;
+    conn->note->sent += bytes;
+    metric_add(conn->http->loop, METRIC_SENT_BYTES, 0, bytes);
 }
 
 void conn_note_answer(struct conn *conn, const struct answer *answer, size_t head_length)
@@ -174,6 +179,9 @@ void conn_log(struct conn *conn, const struct error *why)
         return;
     enum error_code code = why != NULL ? why->code : note->code;
     int status = note->status != 0 ? note->status : error_status(code);
+    metric_add(conn->http->loop, METRIC_REQUESTS, metric_request(note->method, status), 1);
+    if (code != ERROR_NONE)
+        metric_add(conn->http->loop, METRIC_ERRORS_TOLD, (unsigned)code, 1);
     struct record record;
     if (!log_begin(&record, status >= 500 ? LOG_WARN : LOG_INFO, "request"))
         return;

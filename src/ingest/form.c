@@ -47,9 +47,17 @@ static void forget_space(struct form *form)
     account_free(ACCOUNT_FORM, &form->space, sizeof *form->space);
 }
 
+static void count_oddities(const struct form *form)
+{
+    for (unsigned i = 0; i < METRIC_ANOMALIES; i++)
+        if ((form->multipart.oddities & 1U << i) != 0)
+            metric_add(form->ingest->intake.loop, METRIC_ANOMALIES_SEEN, i, 1);
+}
+
 void form_free(struct form *form)
 {
     struct intake *intake = &form->ingest->intake;
+    count_oddities(form);
     if (form->rest != NULL && form->rest_end > FORM_SLICE)
         budget_charge(intake->budget, -(int64_t)(form->rest_end - FORM_SLICE));
     account_free(ACCOUNT_FORM, &form->rest, form->rest_end);

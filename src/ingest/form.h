@@ -162,7 +162,7 @@ bool form_has_flows(const struct form *form); /* a file is not staged yet */
 void form_abort_files(struct form *form, const struct error *why);
 
 /* The record of the log for the end of a file that is staged or published; `why` NULL: it went well. */
-void form_log_file(const struct form_file *file, const char *event, const struct error *why);
+void form_record_file(const struct form_file *file, enum metric_outcome outcome, const struct error *why);
 
 /* What the uploads of all flows take at once; and what one file takes until the form is answered, but for its texts:
  * two parts of a ticket. `shown`: the digests that are taken, bits of enum digest_kind; `prefix_length`: of form.prefix. */

@@ -219,18 +219,18 @@ bool form_end_file(struct form *form, struct error *error)
 
 /* ---- the end ---- */
 
-void form_log_file(const struct form_file *file, const char *event, const struct error *why)
+void form_record_file(const struct form_file *file, enum metric_outcome outcome, const struct error *why)
 {
     const struct form *form = file->form;
-    struct upload_end end = {.event = event,
+    struct upload_end end = {.outcome = outcome,
+                             .is_part = true,
                              .request_id = form->request_id,
                              .who = form->who,
                              .key = file->key.key,
                              .bytes = file->size,
                              .times = &file->times,
-                             .now_ms = loop_now_ms(form->ingest->intake.loop),
                              .why = why};
-    upload_log(&end);
+    upload_record(form->ingest->intake.loop, &end);
 }
 
 void form_abort_files(struct form *form, const struct error *why)
@@ -243,6 +243,6 @@ void form_abort_files(struct form *form, const struct error *why)
         struct sink *sink = file->sink;
         file->sink = NULL;
         sink->ops->abort(sink, why);
-        form_log_file(file, "upload_aborted", why);
+        form_record_file(file, METRIC_ABORTED, why);
     }
 }

@@ -50,17 +50,17 @@ static void free_publication(struct form *form)
 
 /* ---- the end ---- */
 
-static void log_files(const struct form *form, const char *event, const struct error *why)
+static void record_files(const struct form *form, enum metric_outcome outcome, const struct error *why)
 {
     for (const struct form_file *file = form->files; file != NULL; file = file->next)
-        form_log_file(file, event, why);
+        form_record_file(file, outcome, why);
 }
 
 static void end_stored(struct form *form)
 {
     struct error untold;
     error_set(&untold, ERROR_CLIENT_GONE, "Its client went away before it was told.");
-    log_files(form, "upload_stored", form->exchange.conn == NULL ? &untold : NULL);
+    record_files(form, METRIC_STORED, form->exchange.conn == NULL ? &untold : NULL);
     free_publication(form);
     if (form->exchange.conn != NULL)
         form_answer(form);
@@ -72,7 +72,7 @@ static void end_undone(struct form *form)
 {
     struct error error = form->publication->error;
     if (form->publication->has_begun)
-        log_files(form, "upload_failed", &error);
+        record_files(form, METRIC_FAILED, &error);
     free_publication(form);
     form_fail(form, &error);
 }

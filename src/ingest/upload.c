@@ -41,44 +41,64 @@ struct waiting {
 
 /* ---- the end ---- */
 
-/* Each part of its time goes to the end where the next part did not begin. */
-static void log_times(struct record *record, const struct upload_times *times, uint64_t now_ms)
+/* Where its time went, in milliseconds. */
+struct spent {
+    uint64_t waiting, receiving, storing;
+};
+
+/* Each part goes to the end where the next part did not begin. */
+static struct spent spent_until(const struct upload_times *times, uint64_t now_ms)
 {
     uint64_t whole_ms = times->whole_ms != 0 ? times->whole_ms : now_ms;
     uint64_t open_ms = times->open_ms != 0 ? times->open_ms : whole_ms;
-    log_number(record, "ms", times->waited_ms + now_ms - times->began_ms);
-    log_number(record, "waiting_ms", times->waited_ms + open_ms - times->began_ms);
-    log_number(record, "receiving_ms", whole_ms - open_ms);
-    log_number(record, "storing_ms", now_ms - whole_ms);
+    return (struct spent){times->waited_ms + open_ms - times->began_ms, whole_ms - open_ms, now_ms - whole_ms};
 }
 
-void upload_log(const struct upload_end *end)
+static void count(const struct loop *loop, const struct upload_end *end, const struct spent *spent)
 {
+    metric_add(loop, METRIC_UPLOADS, (unsigned)end->outcome * METRIC_KINDS + (end->is_part ? METRIC_FORM : METRIC_PUT),
+               1);
+    if (end->outcome == METRIC_STORED)
+        metric_add(loop, METRIC_STORED_BYTES, 0, end->bytes);
+    metric_time(loop, METRIC_WAITING, spent->waiting);
+    metric_time(loop, METRIC_RECEIVING, spent->receiving);
+    metric_time(loop, METRIC_STORING, spent->storing);
+}
+
+void upload_record(const struct loop *loop, const struct upload_end *end)
+{
+    static const char *const events[METRIC_OUTCOMES] = {"upload_stored", "upload_failed", "upload_aborted",
+                                                        "upload_refused", "upload_untold"};
     struct record record;
-    if (!log_begin(&record, end->why == NULL ? LOG_INFO : LOG_WARN, end->event))
+    struct spent spent = spent_until(end->times, loop_now_ms(loop));
+    count(loop, end, &spent);
+    if (!log_begin(&record, end->why == NULL ? LOG_INFO : LOG_WARN, events[end->outcome]))
         return;
     log_text(&record, "id", span_of(end->request_id));
     if (end->who[0] != '\0')
         log_text(&record, "who", span_of(end->who));
     log_text(&record, "key", span_of(end->key));
     log_number(&record, "bytes", end->bytes);
-    log_times(&record, end->times, end->now_ms);
+    log_number(&record, "ms", spent.waiting + spent.receiving + spent.storing);
+    log_number(&record, "waiting_ms", spent.waiting);
+    log_number(&record, "receiving_ms", spent.receiving);
+    log_number(&record, "storing_ms", spent.storing);
     if (end->why != NULL)
         log_error(&record, end->why);
     log_end(&record);
 }
 
-static void log_end_of(struct upload *upload, const char *event, const struct error *why)
+static void record_end(struct upload *upload, enum metric_outcome outcome, const struct error *why)
 {
-    struct upload_end end = {.event = event,
+    struct upload_end end = {.outcome = outcome,
+                             .is_part = upload->is_part,
                              .request_id = upload->request_id,
                              .who = upload->who,
                              .key = upload->key,
                              .bytes = pipe_bytes(&upload->pipe),
                              .times = &upload->times,
-                             .now_ms = loop_now_ms(upload->intake->loop),
                              .why = why};
-    upload_log(&end);
+    upload_record(upload->intake->loop, &end);
 }
 
 static void forget_waiting(struct upload *upload)
@@ -110,7 +130,7 @@ static void end(struct upload *upload, const struct outcome *outcome)
     struct error untold;
     error_set(&untold, ERROR_CLIENT_GONE, "Its client went away before it was told.");
     const struct error *why = is_stored ? (user == NULL ? &untold : NULL) : &outcome->error;
-    log_end_of(upload, is_stored ? "upload_stored" : "upload_failed", why);
+    record_end(upload, is_stored ? METRIC_STORED : METRIC_FAILED, why);
     free_upload(upload);
     if (user != NULL)
         user->ended(user, outcome);
@@ -151,7 +171,7 @@ void upload_abort(struct upload **upload_pointer, const struct error *why)
     if (is_publishing && go_on_alone(upload))
         return;
     pipe_abort(&upload->pipe, why);
-    log_end_of(upload, is_publishing ? "upload_untold" : "upload_aborted", why);
+    record_end(upload, is_publishing ? METRIC_UNTOLD : METRIC_ABORTED, why);
     free_upload(upload);
 }
 
@@ -322,7 +342,7 @@ bool upload_open(struct intake *intake, const struct upload_terms *terms, struct
     bool has_ticket =
         terms->is_part || ticket_take(intake->budget, intake->loop, &upload->ticket, upload_floor(intake, terms));
     if (has_ticket ? !open_flow(upload, &terms->meta, terms->kinds, error) : !keep_waiting(upload, terms, error)) {
-        log_end_of(upload, "upload_refused", error);
+        record_end(upload, METRIC_REFUSED, error);
         free_upload(upload);
         return false;
     }

@@ -8,6 +8,7 @@
 
 #include "core/budget.h"
 #include "core/handles.h"
+#include "core/metrics.h"
 #include "flow/pipe.h"
 #include "store/store.h"
 
@@ -78,15 +79,16 @@ struct upload_times {
  * pointer: the upload is gone. */
 struct sink *upload_hand_over(struct upload **upload, struct upload_times *times_out);
 
-/* How an upload has ended, in the log. */
+/* How an upload has ended, for the log and the metrics. */
 struct upload_end {
-    const char *event, *request_id, *who, *key;
+    enum metric_outcome outcome;
+    bool is_part;
+    const char *request_id, *who, *key;
     uint64_t bytes;
     const struct upload_times *times;
-    uint64_t now_ms;
     const struct error *why; /* NULL: it went well */
 };
-void upload_log(const struct upload_end *end);
+void upload_record(const struct loop *loop, const struct upload_end *end);
 
 /* Forgets it, unless it has ended; what is being published goes on and is recorded. Clears the pointer. */
 void upload_abort(struct upload **upload, const struct error *why);

@@ -1,12 +1,15 @@
 #include "core/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/crypto.h"
@@ -167,6 +170,49 @@ uint64_t process_descriptors(void)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+uint64_t process_open_descriptors(void)
+{
+    uint64_t count = 0;
+    DIR *folder = opendir("/proc/self/fd");
+    while (folder != NULL && readdir(folder) != NULL)
+        count++;
+    if (folder != NULL)
+        closedir(folder);
+    return count > 3 ? count - 3 : 0; /* but for `.`, `..` and this one */
+}
+
+static uint64_t milliseconds_of(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_usec / 1000;
+}
+
+uint64_t process_cpu_ms(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? milliseconds_of(usage.ru_utime) + milliseconds_of(usage.ru_stime) : 0;
+}
+
+/* Its 22nd field, in ticks since the machine began (proc(5)); the second, the program's name, is in parentheses and may
+ * hold anything. */
+uint64_t process_start_ms(void)
+{
+    char text[1024];
+    struct span stat = read_small("/proc/self", "stat", text, sizeof text), field = {NULL, 0};
+    unsigned long long ticks;
+    struct timespec now, up;
+    const char *name_end = memrchr(stat.at, ')', stat.length);
+    if (name_end == NULL)
+        return 0;
+    struct span rest = span_from(name_end + 2, stat.length - (size_t)(name_end + 2 - stat.at));
+    for (int i = 3; i <= 22; i++)
+        span_next(&rest, ' ', &field);
+    if (!span_to_u64(field, &ticks) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+        clock_gettime(CLOCK_BOOTTIME, &up) != 0)
+        return 0;
+    uint64_t began_ms = (uint64_t)(now.tv_sec - up.tv_sec) * 1000 + (uint64_t)((now.tv_nsec - up.tv_nsec) / 1000000);
+    return began_ms + ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK);
 }
 
 /* `RssAnon:     1234 kB` */
