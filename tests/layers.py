@@ -15,7 +15,7 @@ DOORS = {
     "libuv": (r"uv\.h|uv/.*", ["core/real/"]),
     "llhttp": (r"llhttp\.h|llhttp/.*", ["http/h1.c"]),
     "nghttp2": (r"nghttp2/.*", ["http/h2.c"]),
-    "OpenSSL": (r"openssl/.*", ["http/tls.c", "core/crypto.c"]),
+    "OpenSSL": (r"openssl/.*", ["core/crypto.c", "core/tls.c", "core/real/tls_stream.c"]),
     "libcurl": (r"curl/.*", ["fetch/"]),
     "jansson": (r"jansson.*", ["core/json.c"]),
     "ISA-L": (r"isa-l\.h|isa-l/.*|isal/.*|crc\.h", ["base/crc32c.c", "core/crc32c.c"]),

@@ -138,6 +138,7 @@ void doors_use_settings(struct worker *worker)
     terms.tokens = settings->tokens;
     worker->terms = worker->admin_terms = terms;
     worker->terms.begin = routes_begin_public;
+    worker->terms.tls = settings->tls;
     worker->terms.origins = (struct origins){settings->cors_origin.items, settings->cors_origin.count};
     worker->admin_terms.begin = routes_begin_admin; /* that address is never another site's to use */
     set_proxies(&worker->terms, settings, false);

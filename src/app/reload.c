@@ -43,15 +43,41 @@ static void log_failed(const char *event, const struct error *why)
     log_end(&record);
 }
 
-void reload_warn(const struct settings *settings)
+static void warn_of_file(const char *event, const char *path, const char *detail)
 {
     struct record record;
-    if (settings->token_file == NULL || !process_shows_to_all(settings->token_file) ||
-        !log_begin(&record, LOG_WARN, "token_file_exposed"))
+    if (!log_begin(&record, LOG_WARN, event))
         return;
-    log_text(&record, "file", span_of(settings->token_file));
-    log_text(&record, "detail", span_of("Every user of this machine may read who may what; chmod o-r it."));
+    log_text(&record, "file", span_of(path));
+    log_text(&record, "detail", span_of(detail));
     log_end(&record);
+}
+
+static void warn_of_certificate(const struct settings *settings)
+{
+    enum { DAY_S = 24 * 60 * 60, SOON_S = 14 * DAY_S };
+    int64_t left_s = tls_left_s(settings->tls);
+    char detail[128];
+    if (left_s > SOON_S)
+        return;
+    if (left_s > 0)
+        snprintf(detail, sizeof detail, "The certificate ends in %d days; renew it and send SIGHUP.",
+                 (int)(left_s / DAY_S));
+    else
+        snprintf(detail, sizeof detail, "The certificate has ended, and clients refuse it; renew it and send SIGHUP.");
+    warn_of_file("certificate_ends", settings->tls_cert, detail);
+}
+
+void reload_warn(const struct settings *settings)
+{
+    if (settings->token_file != NULL && process_shows_to_all(settings->token_file))
+        warn_of_file("token_file_exposed", settings->token_file,
+                     "Every user of this machine may read who may what; chmod o-r it.");
+    if (settings->tls != NULL && process_shows_to_all(settings->tls_key))
+        warn_of_file("key_exposed", settings->tls_key,
+                     "Every user of this machine may read the certificate's key; chmod o-r it.");
+    if (settings->tls != NULL)
+        warn_of_certificate(settings);
 }
 
 /* ---- one snapshot after another ---- */
@@ -64,6 +90,14 @@ static void free_snapshot(struct settings **snapshot)
     account_free(ACCOUNT_CONFIG, snapshot, sizeof **snapshot);
 }
 
+/* Connections with TLS cost more, and what all of them may cost was set aside at the start. */
+static bool check_tls(const struct settings *before, const struct settings *now, struct error *error)
+{
+    return (before->tls == NULL) == (now->tls == NULL) ||
+           error_set(error, ERROR_INVALID_SETTING,
+                     "--tls-cert can name another certificate, but whether there is one changes only at a start.");
+}
+
 static struct settings *read_snapshot(struct server *server, struct settings_changes *changes, struct error *error)
 {
     struct settings *snapshot = account_alloc(ACCOUNT_CONFIG, sizeof *snapshot);
@@ -73,7 +107,8 @@ static struct settings *read_snapshot(struct server *server, struct settings_cha
     }
     if (!settings_load_again(server->settings, snapshot, changes, error))
         account_free(ACCOUNT_CONFIG, &snapshot, sizeof *snapshot);
-    else if (!server_check_forms(snapshot, budget_size(server->uploads), error))
+    else if (!check_tls(server->settings, snapshot, error) ||
+             !server_check_forms(snapshot, budget_size(server->uploads), error))
         free_snapshot(&snapshot);
     return snapshot;
 }

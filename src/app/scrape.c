@@ -173,6 +173,14 @@ static uint64_t start_ms(const struct standing *standing, unsigned index)
     return process_start_ms();
 }
 
+static uint64_t certificate_left_ms(const struct standing *standing, unsigned index)
+{
+    (void)index;
+    const struct tls *tls = standing->server->settings->tls;
+    int64_t left_s = tls == NULL ? 0 : tls_left_s(tls);
+    return left_s > 0 ? (uint64_t)left_s * 1000 : 0;
+}
+
 static const struct gauge gauges[] = {
 #define GAUGE(name, type, unit, count, label, word, value, is_in_ms, help)                                             \
     {{name, type, unit, help}, count, label, word, value, is_in_ms},

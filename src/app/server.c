@@ -104,7 +104,8 @@ static uint64_t fixed_cost(const struct settings *settings)
 {
     uint64_t loop = LOOP_BLOCK_SIZE + RESERVE_BLOCKS * BLOCK_SIZE + sizeof(struct head);
     uint64_t admin = strcmp(settings->admin_listen, "off") == 0 ? 0 : ADMIN_CONNECTIONS_MAX;
-    return PROCESS_COST + settings->threads * loop + (settings->max_connections + admin) * CONNECTION_COST;
+    return PROCESS_COST + settings->threads * loop + settings->max_connections * settings_connection_cost(settings) +
+           admin * CONNECTION_COST;
 }
 
 static bool refuse_memory_limit(const struct settings *settings, struct error *error)
@@ -353,8 +354,13 @@ static void print_ready(const struct server *server)
     printf("ready");
     for (unsigned i = 0; i < server->door_count; i++) {
         const struct door *door = &server->doors[i];
-        bool is_unix = strncmp(door->name, "unix:", 5) == 0;
-        printf(" %s%s%s", door->is_admin ? "admin " : "", is_unix ? "" : "http://", door->name);
+        bool is_unix = strncmp(door->name, "unix:", 5) == 0,
+             is_secure = server->settings->tls != NULL && !door->is_admin;
+        printf(" %s%s%s", door->is_admin ? "admin " : "",
+               is_unix     ? ""
+               : is_secure ? "https://"
+                           : "http://",
+               door->name);
     }
     printf("\n");
     fflush(stdout);

@@ -92,7 +92,8 @@ void reload_prepare(struct worker *worker);
 /* When the loops have ended. */
 void reload_close(struct server *server);
 
-/* Says so in the log where the token file may be read by everybody: hashes tell nobody a token, but who may what. */
+/* Says so in the log where everybody may read the token file (hashes tell nobody a token, but who may what) or the
+ * certificate's key, and where the certificate ends soon. */
 void reload_warn(const struct settings *settings);
 
 /* ---- scrape.c ---- */

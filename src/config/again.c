@@ -41,11 +41,12 @@ static bool keep_what_needs_a_start(const struct settings *before, struct settin
     return true;
 }
 
-/* The token file is another one also where it has the same name and other tokens in it. */
+/* The token file is another one also where it has the same name and other tokens in it, and so is a certificate. */
 static bool is_same(enum setting_id id, const struct settings *before, const struct settings *settings)
 {
     return value_is_same(&setting_table[id], before, settings) &&
-           (id != SETTING_token_file || tokens_are_same(before->tokens, settings->tokens));
+           (id != SETTING_token_file || tokens_are_same(before->tokens, settings->tokens)) &&
+           (id != SETTING_tls_cert || tls_is_same(before->tls, settings->tls));
 }
 
 bool settings_load_again(const struct settings *before, struct settings *settings, struct settings_changes *changes_out,

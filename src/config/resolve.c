@@ -58,7 +58,7 @@ static void compute_defaults(struct settings *settings, const struct machine *ma
         /* An upload into a folder takes a second descriptor. */
         uint64_t own = needed_descriptors(settings);
         uint64_t spare = machine->descriptors > own ? machine->descriptors - own : 0;
-        uint64_t fitting = (settings->memory_limit - own_memory) / 3 / CONNECTION_COST;
+        uint64_t fitting = (settings->memory_limit - own_memory) / 3 / settings_connection_cost(settings);
         uint64_t connections = least_of(spare / 2, fitting);
         settings->max_connections = within(least_of(connections, 16384), &setting_table[SETTING_max_connections]);
     }

@@ -169,25 +169,82 @@ static bool read_file(struct settings *settings, struct error *error)
     return is_read;
 }
 
+static const enum setting_id tls_settings[TLS_TEXTS] = {
+    [TLS_CERTIFICATE] = SETTING_tls_cert, [TLS_KEY] = SETTING_tls_key, [TLS_CLIENT_CA] = SETTING_tls_client_ca};
+
 /* What is in it belongs to the settings: read with them, anew with them, and right or nothing is taken. */
+static struct written written_as(const struct settings *settings, enum setting_id id)
+{
+    const struct origin *origin = &settings->memory->origins[id];
+    return (struct written){&setting_table[id], origin->level, origin->lines[0], settings->config};
+}
+
+/* `why` of INVALID_SETTING goes on from the name of the file; any other is a sentence. */
+static bool refuse_file(const struct settings *settings, enum setting_id id, const char *path, const char *doing,
+                        const struct error *why, struct error *error)
+{
+    struct written written = written_as(settings, id);
+    if (why->code != ERROR_INVALID_SETTING)
+        return error_set(error, why->code, "%s", why->detail);
+    return refuse_value(&written, span_of(path), error, "%s%s", doing, why->detail);
+}
+
+/* True with an empty text where there is no `path`. */
+static bool load(const struct settings *settings, enum setting_id id, const char *path, struct file_text *text_out,
+                 struct error *error)
+{
+    struct error why;
+    *text_out = (struct file_text){0};
+    return path == NULL || file_load(path, text_out, &why) ||
+           refuse_file(settings, id, path, "can't be read: ", &why, error);
+}
+
 static bool read_tokens(struct settings *settings, struct error *error)
 {
-    if (settings->token_file == NULL)
-        return true;
     struct file_text text;
     struct error why;
-    struct origin *origin = &settings->memory->origins[SETTING_token_file];
-    struct written written = {&setting_table[SETTING_token_file], origin->level, origin->lines[0], settings->config};
-    struct span path = span_of(settings->token_file);
-    if (!file_load(settings->token_file, &text, &why))
-        return why.code != ERROR_INVALID_SETTING ? error_set(error, why.code, "%s", why.detail)
-                                                 : refuse_value(&written, path, error, "can't be read: %s", why.detail);
+    if (settings->token_file == NULL)
+        return true;
+    if (!load(settings, SETTING_token_file, settings->token_file, &text, error))
+        return false;
     bool is_read = tokens_read(span_from(text.bytes, text.length), &settings->tokens, &why);
     file_unload(&text);
-    if (is_read)
-        return true;
-    return why.code != ERROR_INVALID_SETTING ? error_set(error, why.code, "%s", why.detail)
-                                             : refuse_value(&written, path, error, "%s", why.detail);
+    return is_read || refuse_file(settings, SETTING_token_file, settings->token_file, "", &why, error);
+}
+
+/* The three go together. */
+static bool refuse_lonely(const struct settings *settings, struct error *error)
+{
+    const char *const paths[TLS_TEXTS] = {settings->tls_cert, settings->tls_key, settings->tls_client_ca};
+    static const char *const needs[TLS_TEXTS] = {"needs --tls-key, its key", "needs --tls-cert, the certificate",
+                                                 "needs --tls-cert and --tls-key"};
+    for (int i = 0; i < TLS_TEXTS; i++) {
+        struct written written = written_as(settings, tls_settings[i]);
+        if (paths[i] != NULL && (settings->tls_cert == NULL || settings->tls_key == NULL))
+            return refuse_value(&written, span_of(paths[i]), error, "%s", needs[i]);
+    }
+    return true;
+}
+
+static bool read_tls(struct settings *settings, struct error *error)
+{
+    const char *const paths[TLS_TEXTS] = {settings->tls_cert, settings->tls_key, settings->tls_client_ca};
+    struct file_text texts[TLS_TEXTS] = {0};
+    struct span spans[TLS_TEXTS];
+    enum tls_text wrong;
+    struct error why;
+    if (!refuse_lonely(settings, error))
+        return false;
+    bool is_read = true;
+    for (int i = 0; is_read && i < TLS_TEXTS; i++) {
+        is_read = load(settings, tls_settings[i], paths[i], &texts[i], error);
+        spans[i] = span_from(texts[i].bytes, texts[i].length);
+    }
+    if (is_read && settings->tls_cert != NULL && !tls_load(spans, &settings->tls, &wrong, &why))
+        is_read = refuse_file(settings, tls_settings[wrong], paths[wrong], "", &why, error);
+    for (int i = 0; i < TLS_TEXTS; i++)
+        file_unload(&texts[i]);
+    return is_read;
 }
 
 static bool read_defaults(struct settings *settings, struct error *error)
@@ -215,7 +272,7 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
     settings->memory->machine = machine;
     if (read_defaults(settings, error) && read_flags(settings, argc, argv, error) &&
         read_environment(settings, environment, error) && read_file(settings, error) && read_tokens(settings, error) &&
-        resolve_settings(settings, &machine, error))
+        read_tls(settings, error) && resolve_settings(settings, &machine, error))
         return true;
     settings_free(settings);
     return false;
@@ -224,6 +281,7 @@ bool settings_load(int argc, char **argv, char **environment, struct settings *s
 void settings_free(struct settings *settings)
 {
     tokens_free(&settings->tokens);
+    tls_free(&settings->tls);
     memory_close(&settings->memory);
     *settings = (struct settings){0};
 }

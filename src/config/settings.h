@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/store_url.h"
 #include "core/log.h"
+#include "core/tls.h"
 #include "core/tokens.h"
 
 enum { SETTING_LIST_MAX = 16 };
@@ -20,7 +21,7 @@ enum { ADMIN_CONNECTIONS_MAX = 32 };
 
 /* What a connection costs the process until it has a ticket, in bytes, measured: idle 750; with as much of an
  * unfinished head as any may keep (2 KiB in as many fields as there may be) 3,350. */
-enum { CONNECTION_COST = 3584 };
+enum { CONNECTION_COST = 3584, TLS_COST = 24 * 1024 };
 
 struct text_list {
     unsigned count;
@@ -50,7 +51,10 @@ struct settings {
     uint64_t drain_delay;
     uint64_t drain_timeout;
     bool allow_anonymous;
-    const char *token_file;       /* NULL: none */
+    const char *token_file; /* NULL: none */
+    const char *tls_cert;   /* NULL: none, as of the others; with it a key */
+    const char *tls_key;
+    const char *tls_client_ca;
     struct text_list cors_origin; /* each what origin_is_valid takes, or `*` */
     const char *log_level;
     const char *log_format;
@@ -61,6 +65,7 @@ struct settings {
     const char *public_url;         /* what public_url_read takes; NULL: none */
 
     struct tokens *tokens; /* what token_file has; NULL: none, and everybody may */
+    struct tls *tls;       /* what tls_cert, tls_key and tls_client_ca have; NULL: plain HTTP */
 
     struct settings_memory *memory; /* config's own (memory.h): the texts, and where each value came from */
 };
@@ -96,6 +101,12 @@ void settings_help(FILE *to);
 /* The words of log-level and log-format as core/log.h has them. */
 enum log_level settings_log_level(const struct settings *settings);
 enum log_format settings_log_format(const struct settings *settings);
+
+/* What a connection to an upload address may take while nothing is uploaded on it, in bytes. */
+static inline uint64_t settings_connection_cost(const struct settings *settings)
+{
+    return CONNECTION_COST + (settings->tls != NULL ? TLS_COST : 0);
+}
 
 /* The store: what --store says, or the data folder's `files`. False with INVALID_SETTING. */
 bool settings_store(const struct settings *settings, struct store_url *url_out, struct error *error);

@@ -70,6 +70,12 @@ static void door_labels(unsigned index, char *out)
     snprintf(out, METRIC_LABELS_SIZE, "address=\"%s\"", index == METRIC_ADMIN ? "admin" : "upload");
 }
 
+static void handshake_labels(unsigned index, char *out)
+{
+    static const char *const outcomes[METRIC_HANDSHAKE_OUTCOMES] = {"full", "resumed", "failed", "plain"};
+    snprintf(out, METRIC_LABELS_SIZE, "outcome=\"%s\"", outcomes[index]);
+}
+
 static void upload_labels(unsigned index, char *out)
 {
     static const char *const outcomes[METRIC_OUTCOMES] = {"stored", "failed", "aborted", "refused", "untold"};

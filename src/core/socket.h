@@ -11,6 +11,7 @@
 #include "core/loop.h"
 
 struct socket;
+struct tls;
 
 enum socket_event {
     SOCKET_READABLE = 1,
@@ -25,6 +26,20 @@ struct socket_user {
 
 /* Takes over the descriptor `fd` (it is closed on failure too); false when memory or descriptors are short. */
 bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct socket **socket_out);
+
+/* From now on it speaks TLS, as a server; nothing that was read before belongs to that. A client whose first byte begins
+ * no handshake goes on without (SOCKET_PLAIN_INSTEAD), for somebody to tell it. `tls` may be given back afterwards. When
+ * memory is short, the next read says so. */
+void socket_secure(struct socket *socket, const struct tls *tls);
+
+enum socket_security {
+    SOCKET_PLAIN,
+    SOCKET_SECURING, /* hands are not shaken yet: nothing can be sent */
+    SOCKET_SECURE,
+    SOCKET_PLAIN_INSTEAD
+};
+
+enum socket_security socket_security(const struct socket *socket);
 
 /* Stops and closes; no call back comes afterwards. Clears the pointer; NULL inside is fine. */
 void socket_close(struct socket **socket);

@@ -60,7 +60,7 @@ static uint64_t time_out_of(const struct conn *conn)
 {
     switch (conn->state) {
     case CONN_IDLE:
-        return conn->terms->idle_ms;
+        return socket_security(conn->socket) == SOCKET_SECURING ? conn->terms->head_ms : conn->terms->idle_ms;
     case CONN_PROXY:
     case CONN_HEAD:
         return conn->terms->head_ms;

@@ -54,6 +54,7 @@ struct http_terms {
     } proxies;
     struct span public_url, public_origin; /* what public_url_read gives; empty: as each request says */
     const struct tokens *tokens;           /* who may; NULL: everybody */
+    const struct tls *tls;                 /* NULL: plain HTTP, as it always is on unix sockets */
     void (*begin)(struct conn *conn, const struct request *request); /* exactly one: conn_answer or conn_take */
 };
 

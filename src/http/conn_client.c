@@ -10,11 +10,23 @@
 
 /* ---- in front of the first request ---- */
 
+/* What comes from now on is its requests, or TLS with these in it. */
+static void begin(struct conn *conn)
+{
+    if (conn->terms->tls != NULL && !conn->is_local)
+        socket_secure(conn->socket, conn->terms->tls);
+    conn_set_state(conn, CONN_IDLE);
+}
+
 void conn_meet(struct conn *conn)
 {
     socket_peer(conn->socket, &conn->peer);
+    conn->is_local = conn->peer.kind == PEER_UNIX;
     conn->is_trusted = networks_have(&conn->terms->proxies.trusted, &conn->peer);
-    conn_set_state(conn, conn->is_trusted && conn->terms->proxies.have_header ? CONN_PROXY : CONN_IDLE);
+    if (conn->is_trusted && conn->terms->proxies.have_header)
+        conn_set_state(conn, CONN_PROXY);
+    else
+        begin(conn);
 }
 
 void conn_forget_proxy_header(struct conn *conn)
@@ -44,7 +56,7 @@ static void header_came(struct conn *conn, enum proxy_event event, const struct 
         conn->peer = *peer;
     if (event != PROXY_OWN)
         conn->is_trusted = event == PROXY_FOR_PEER && networks_have(&conn->terms->proxies.trusted, peer);
-    conn_set_state(conn, CONN_IDLE);
+    begin(conn);
 }
 
 /* A connection that says nothing at all is one that somebody opens to see whether we are there. */
@@ -123,7 +135,7 @@ void conn_find_client(struct conn *conn, struct request *request)
 {
     struct forwarded said;
     request->client = conn->peer;
-    request->scheme = span_of("http");
+    request->scheme = span_of(socket_security(conn->socket) == SOCKET_SECURE ? "https" : "http");
     if (!conn->is_trusted)
         return;
     read_forwarded(request, &conn->terms->proxies.trusted, &said);

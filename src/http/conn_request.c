@@ -27,6 +27,12 @@ void conn_begin_request(struct conn *conn)
         conn_refuse(conn, &why);
         return;
     }
+    if (socket_security(conn->socket) == SOCKET_PLAIN_INSTEAD) {
+        struct error why;
+        error_set(&why, ERROR_TLS_REQUIRED, "This address takes HTTPS only; ask again with https:// in the URL.");
+        conn_refuse(conn, &why);
+        return;
+    }
     conn->terms->begin(conn, request);
     assert(conn->is_answered || conn->exchange != NULL);
     if (conn->http->is_draining)

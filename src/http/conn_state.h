@@ -60,6 +60,7 @@ struct conn {
     uint8_t state;
     uint8_t window;        /* enum conn_window */
     uint8_t continue_left; /* of `100 Continue`, what the socket did not take */
+    bool is_local;         /* whoever connected did so on a unix socket */
     bool is_trusted;       /* what `peer` says of its clients is believed */
     bool is_begun;         /* the request has been begun and not answered */
     bool is_answered;      /* its answer was given */

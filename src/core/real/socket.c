@@ -12,8 +12,12 @@
 #include <unistd.h>
 
 #include "core/account.h"
+#include "core/metrics.h"
 #include "core/real/loop.h"
 #include "core/real/tcp.h"
+#include "core/real/tls_stream.h"
+
+enum { FILE_PIECE = 64 * 1024 };
 
 struct socket {
     uv_poll_t poll;
@@ -21,7 +25,16 @@ struct socket {
     int fd;
     unsigned watched; /* what the user wants to be told of */
     unsigned armed;   /* what the kernel tells: that and perhaps more, which is dropped when it comes */
+    enum socket_security security;
+    bool has_begun;         /* its first byte has come */
+    struct tls_stream *tls; /* NULL: plain */
+    struct task again;      /* tells of what `tls` has read already */
 };
+
+static struct loop *loop_of(const struct socket *socket)
+{
+    return container_of(socket->poll.loop, struct loop, uv);
+}
 
 static void freed(uv_handle_t *handle)
 {
@@ -30,6 +43,7 @@ static void freed(uv_handle_t *handle)
 }
 
 static void arm(struct socket *socket, unsigned events);
+static void tell_rest(struct socket *socket);
 
 /* An error on the descriptor (status) is told as whatever is watched: the read or write that follows says which
  * error. */
@@ -44,6 +58,8 @@ static void polled(uv_poll_t *poll, int status, int uv_events)
         events |= SOCKET_WRITABLE;
     if ((uv_events & UV_DISCONNECT) != 0)
         events |= SOCKET_HANGUP;
+    if (socket->tls != NULL && tls_stream_wants_write(socket->tls) && (events & SOCKET_WRITABLE) != 0)
+        events |= SOCKET_READABLE; /* what could not be read can be now */
     if (status < 0) {
         events = socket->watched;
         socket->armed = 0; /* libuv has stopped */
@@ -55,6 +71,7 @@ static void polled(uv_poll_t *poll, int status, int uv_events)
         socket->user->ready(socket->user, events);
     if (status < 0 && socket->user != NULL && socket->armed == 0 && socket->watched != 0)
         arm(socket, socket->watched); /* bytes lay in front of the error, which comes when they are read */
+    tell_rest(socket);
     loop_leave(loop);
 }
 
@@ -73,6 +90,72 @@ static void arm(struct socket *socket, unsigned events)
     else
         uv_poll_start(&socket->poll, uv_events, polled);
 }
+
+/* ---- TLS ---- */
+
+/* What it has read from the kernel is not told by the kernel any more; when it has to write, that is waited for too. */
+static void tell_rest(struct socket *socket)
+{
+    if (socket->tls == NULL || socket->user == NULL || (socket->watched & SOCKET_READABLE) == 0)
+        return;
+    if (tls_stream_has_rest(socket->tls))
+        loop_late(loop_of(socket), &socket->again);
+    if (tls_stream_wants_write(socket->tls) && (socket->armed & SOCKET_WRITABLE) == 0)
+        arm(socket, socket->armed | SOCKET_WRITABLE);
+}
+
+static void again(struct task *task)
+{
+    struct socket *socket = container_of(task, struct socket, again);
+    if (socket->tls != NULL && (socket->watched & SOCKET_READABLE) != 0 && tls_stream_has_rest(socket->tls))
+        socket->user->ready(socket->user, SOCKET_READABLE);
+    tell_rest(socket); /* the socket may be closed by now; it is freed later */
+}
+
+void socket_secure(struct socket *socket, const struct tls *tls)
+{
+    socket->tls = tls_stream_open(loop_of(socket), tls, socket->fd);
+    socket->security = SOCKET_SECURING;
+    socket->again.run = again;
+}
+
+enum socket_security socket_security(const struct socket *socket)
+{
+    return socket->tls != NULL && tls_stream_is_secure(socket->tls) ? SOCKET_SECURE : socket->security;
+}
+
+/* Every handshake begins with a record of this type (RFC 8446 5.1), and no request of HTTP does. */
+static void find_out(struct socket *socket)
+{
+    enum { HANDSHAKE = 22 };
+    uint8_t first;
+    if (socket->has_begun || recv(socket->fd, &first, 1, MSG_PEEK) != 1)
+        return;
+    socket->has_begun = true;
+    if (first == HANDSHAKE)
+        return;
+    socket->security = SOCKET_PLAIN_INSTEAD;
+    metric_add(loop_of(socket), METRIC_HANDSHAKES, METRIC_HANDSHAKE_PLAIN, 1);
+    tls_stream_close(&socket->tls);
+}
+
+static long receive(struct socket *socket, uint8_t *to, size_t length, int flags)
+{
+    ssize_t got;
+    if (socket->tls != NULL)
+        find_out(socket);
+    if (socket->tls != NULL)
+        return (flags & MSG_PEEK) != 0 ? tls_stream_peek(socket->tls, to, length)
+                                       : tls_stream_read(socket->tls, to, length);
+    if (socket->security == SOCKET_SECURING)
+        return -ENOMEM;
+    do
+        got = recv(socket->fd, to, length, flags);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+/* ---- life ---- */
 
 bool socket_open(struct loop *loop, int fd, struct socket_user *user, struct socket **socket_out)
 {
@@ -96,12 +179,21 @@ void socket_close(struct socket **socket)
         return;
     *socket = NULL;
     s->user = NULL;
+    if (s->tls != NULL) {
+        loop_cancel(loop_of(s), &s->again);
+        tls_stream_shut(s->tls);
+        tls_stream_close(&s->tls);
+    }
     uv_close((uv_handle_t *)&s->poll, freed); /* stops polling at once, so that the descriptor may go */
     close(s->fd);
 }
 
 void socket_reset(struct socket **socket)
 {
+    if (*socket != NULL && (*socket)->tls != NULL) {
+        loop_cancel(loop_of(*socket), &(*socket)->again);
+        tls_stream_close(&(*socket)->tls);
+    }
     if (*socket != NULL)
         setsockopt((*socket)->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     socket_close(socket);
@@ -115,15 +207,7 @@ void socket_watch(struct socket *socket, unsigned events)
     socket->watched = events;
     if ((events & ~socket->armed) != 0)
         arm(socket, (events & SOCKET_READABLE) != 0 ? events | SOCKET_HANGUP : events);
-}
-
-static long receive(struct socket *socket, uint8_t *to, size_t length, int flags)
-{
-    ssize_t got;
-    do
-        got = recv(socket->fd, to, length, flags);
-    while (got < 0 && errno == EINTR);
-    return got < 0 ? -errno : got;
+    tell_rest(socket);
 }
 
 long socket_read(struct socket *socket, uint8_t *to, size_t length)
@@ -139,7 +223,8 @@ long socket_peek(struct socket *socket, uint8_t *to, size_t length)
 size_t socket_pending(struct socket *socket)
 {
     int bytes = 0;
-    return ioctl(socket->fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+    size_t here = ioctl(socket->fd, FIONREAD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+    return socket->tls != NULL ? here + tls_stream_pending(socket->tls) : here;
 }
 
 /* What most answers are; sendmsg would cost more. */
@@ -152,8 +237,33 @@ static long send_one(int fd, const struct iovec *part)
     return sent < 0 ? -errno : sent;
 }
 
+/* What is small enough for one record is one, so that a head does not go alone. */
+static long write_secured(struct tls_stream *tls, const struct iovec *parts, int count)
+{
+    uint8_t together[4096];
+    size_t used = 0, sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += parts[i].iov_len;
+    if (count > 1 && sum <= sizeof together) {
+        for (int i = 0; i < count; used += parts[i++].iov_len)
+            memcpy(together + used, parts[i].iov_base, parts[i].iov_len);
+        return tls_stream_write(tls, together, sum);
+    }
+    for (int i = 0; i < count; i++) {
+        long sent = tls_stream_write(tls, parts[i].iov_base, parts[i].iov_len);
+        if (sent < 0)
+            return used > 0 ? (long)used : sent;
+        used += (size_t)sent;
+        if ((size_t)sent < parts[i].iov_len)
+            break;
+    }
+    return (long)used;
+}
+
 long socket_write(struct socket *socket, const struct iovec *parts, int count)
 {
+    if (socket->tls != NULL)
+        return write_secured(socket->tls, parts, count);
     if (count == 1)
         return send_one(socket->fd, parts);
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = (size_t)count};
@@ -164,8 +274,21 @@ long socket_write(struct socket *socket, const struct iovec *parts, int count)
     return sent < 0 ? -errno : sent;
 }
 
+/* Through the loop's block; what TLS did not take is read again when it is offered again. */
+static long send_file_secured(struct socket *socket, int file, uint64_t offset, size_t length)
+{
+    uint8_t *block = loop_block(loop_of(socket));
+    ssize_t got;
+    do
+        got = pread(file, block, length < FILE_PIECE ? length : FILE_PIECE, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    return got > 0 ? tls_stream_write(socket->tls, block, (size_t)got) : got < 0 ? -errno : 0;
+}
+
 long socket_send_file(struct socket *socket, int file, uint64_t offset, size_t length)
 {
+    if (socket->tls != NULL)
+        return send_file_secured(socket, file, offset, length);
     off_t at = (off_t)offset;
     ssize_t sent;
     do
@@ -176,6 +299,8 @@ long socket_send_file(struct socket *socket, int file, uint64_t offset, size_t l
 
 void socket_shut(struct socket *socket)
 {
+    if (socket->tls != NULL)
+        tls_stream_shut(socket->tls);
     shutdown(socket->fd, SHUT_WR);
 }
 

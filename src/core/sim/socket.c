@@ -105,6 +105,18 @@ static void close_socket(struct socket **socket, bool resets)
     account_free(ACCOUNT_CONNECTION, socket, sizeof *s);
 }
 
+/* The simulated network is not listened to. */
+void socket_secure(struct socket *socket, const struct tls *tls)
+{
+    (void)socket, (void)tls;
+}
+
+enum socket_security socket_security(const struct socket *socket)
+{
+    (void)socket;
+    return SOCKET_PLAIN;
+}
+
 void socket_close(struct socket **socket)
 {
     close_socket(socket, false);

@@ -53,9 +53,9 @@ class Server:
         self.addresses, admin = lines[-1].removeprefix('ready ').strip().rsplit(' admin ', 1)
         self.addresses = self.addresses.split(' ')
         self.admin = int(admin.rsplit(':', 1)[1])
-        own = [int(port) for port in re.findall(r'http://127\.0\.0\.1:(\d+)', ' '.join(self.addresses))]
-        self.port = own[0] if own else None
-        self.url = f'http://127.0.0.1:{self.port}'
+        own = re.findall(r'(https?)://127\.0\.0\.1:(\d+)', ' '.join(self.addresses))
+        self.port = int(own[0][1]) if own else None
+        self.url = f'{own[0][0]}://127.0.0.1:{self.port}' if own else None
         self.descriptors = self.open_descriptors()
 
     # ---- talking to it

@@ -69,7 +69,7 @@ static const struct {
     {"serve --", "`--` is no flag; settings are written --name VALUE."},
     {"serve --memory-limt 64MiB", "There is no flag --memory-limt; --memory-limit is the nearest."},
     {"serve --memory-limt=64MiB", "There is no flag --memory-limt; --memory-limit is the nearest."},
-    {"serve --tls-cert x", "There is no flag --tls-cert; --help lists them."},
+    {"serve --tls-quux x", "There is no flag --tls-quux; --help lists them."},
     {"serve --=x", "There is no flag --; --help lists them."},
 };
 
