@@ -86,7 +86,7 @@ static bool load_key(SSL_CTX *context, struct span text, enum tls_text *wrong_ou
 
 static bool load_client_ca(SSL_CTX *context, struct span text, enum tls_text *wrong_out, struct error *error)
 {
-    if (text.length == 0)
+    if (text.at == NULL)
         return true;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     if (each_certificate(text, take_client_ca, context) > 0)

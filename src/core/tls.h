@@ -14,7 +14,7 @@
 struct tls;
 
 /* PEM, as files have it. `certificate`: first the server's own, then those that lead to one that clients know. `client_ca`:
- * empty where clients need no certificate. */
+ * `at` NULL where clients need no certificate. */
 enum tls_text { TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA, TLS_TEXTS };
 
 /* False with INVALID_SETTING, whose detail goes on from the name of a file ("has no certificate in it"), and `wrong_out`;

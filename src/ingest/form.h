@@ -59,12 +59,12 @@ struct form_file {
     struct sink *sink;    /* staged; NULL: not yet, or published or failed */
     struct store_key key;
     uint64_t size;
-    struct upload_times times;
     uint32_t number; /* of the part */
     uint16_t name_length, type_length;
     bool has_type;
-    const char *name, *type; /* behind this record, as the key is */
-    uint8_t *digests;        /* those that are shown, one behind the other */
+    uint32_t waiting_ms, receiving_ms, whole_ms; /* of the upload that it was; the last since the form began */
+    const char *name, *type;                     /* behind this record, as the key is */
+    uint8_t *digests;                            /* those that are shown, one behind the other */
 };
 
 /* A file that is not staged yet. */

@@ -153,14 +153,24 @@ static void sink_done(struct source *source, const struct outcome *outcome)
 
 static const struct source_ops source_ops = {sink_granted, sink_done};
 
+/* In a few bytes: a form may have many files. */
+static void keep_times(struct form_file *file, const struct upload_times *times)
+{
+    file->waiting_ms = (uint32_t)(times->waited_ms + times->open_ms - times->began_ms);
+    file->receiving_ms = (uint32_t)(times->whole_ms - times->open_ms);
+    file->whole_ms = (uint32_t)(times->whole_ms - file->form->handle.born_ms);
+}
+
 static void flow_staged(struct upload_user *user, const struct outcome *outcome)
 {
+    struct upload_times times;
     struct form_flow *flow = flow_of(user);
     struct form_file *file = flow->file;
     file->size = outcome->size;
     keep_digests(file, &outcome->digests);
     file->source.ops = &source_ops;
-    file->sink = upload_hand_over(&flow->upload, &file->times);
+    file->sink = upload_hand_over(&flow->upload, &times);
+    keep_times(file, &times);
     file->sink->source = &file->source;
     form_go_on(file->form);
 }
@@ -222,13 +232,15 @@ bool form_end_file(struct form *form, struct error *error)
 void form_record_file(const struct form_file *file, enum metric_outcome outcome, const struct error *why)
 {
     const struct form *form = file->form;
+    uint64_t whole_ms = form->handle.born_ms + file->whole_ms, open_ms = whole_ms - file->receiving_ms;
+    struct upload_times times = {.began_ms = open_ms - file->waiting_ms, .open_ms = open_ms, .whole_ms = whole_ms};
     struct upload_end end = {.outcome = outcome,
                              .is_part = true,
                              .request_id = form->request_id,
                              .who = form->who,
                              .key = file->key.key,
                              .bytes = file->size,
-                             .times = &file->times,
+                             .times = &times,
                              .why = why};
     upload_record(form->ingest->intake.loop, &end);
 }

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum { FORM_PIECE_SIZE = 4096, FORM_TAKE_MAX = 2080 };
+enum { FORM_PIECE_SIZE = 4096, FORM_TAKE_MAX = 2064 };
 
 struct form_piece {
     struct form_piece *next;
