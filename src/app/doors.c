@@ -1,11 +1,9 @@
-/* The doors: listening addresses, who may come in, and on which loop a connection lives. */
-#include <errno.h>
+/* The doors: who may come in, and on which loop a connection lives. */
 #include <string.h>
 
 #include "app/routes.h"
 #include "app/state.h"
 #include "core/account.h"
-#include "core/address.h"
 #include "core/log.h"
 #include "core/metrics.h"
 
@@ -111,6 +109,7 @@ void doors_prepare(struct worker *worker)
 {
     worker->measure.run = measure;
     worker->http.closed = connection_closed;
+    worker->server->decide.run = decide;
 }
 
 /* Who operates it comes directly, or with fields: so a proxy that speaks for its clients is no hindrance to him. */
@@ -227,7 +226,7 @@ static void accepted_by_admin(struct server *server, struct door *door, int fd)
     hand_over(&server->workers[0], &server->workers[0].admin_terms, fd);
 }
 
-static void accepted(struct listener_user *user, int fd)
+void doors_accepted(struct listener_user *user, int fd)
 {
     struct door *door = container_of(user, struct door, user);
     struct server *server = door->server;
@@ -244,79 +243,7 @@ static void accepted(struct listener_user *user, int fd)
     hand_over(worker, &worker->terms, fd);
 }
 
-/* ---- listening ---- */
-
-/* NULL: the system's own words have to do. */
-static const char *why_no_listener(const char *address, int result)
-{
-    const char *path;
-    if (result == -EADDRINUSE)
-        return "that address is already in use; choose another, or port 0 for a free one";
-    if (result == -EADDRNOTAVAIL)
-        return "this machine has no such address; name one that it has, or 0.0.0.0 or [::] for all";
-    if (result == -ENOENT && !address_unix_path(address, &path))
-        return "no address is known for that name; write localhost, unix:/path, an IPv4 address, or an IPv6 address "
-               "in []";
-    if (result == -ENOENT && server_lacks_parent(path))
-        return "the socket's folder is missing; make that first";
-    return NULL;
-}
-
-static bool fail_to_listen(const char *setting, const char *address, int result, struct error *error)
-{
-    const char *why = why_no_listener(address, result);
-    return why != NULL ? server_fail(error, setting, address, why)
-                       : server_fail_system(error, setting, address, "listened on", result);
-}
-
-static bool open_door(struct server *server, const char *address, bool is_admin, struct error *error)
-{
-    struct door *door = &server->doors[server->door_count];
-    door->server = server;
-    door->user.accepted = accepted;
-    door->is_admin = is_admin;
-    int result = listener_open(server->loops[0], address, &door->user, &door->listener, door->name);
-    if (result < 0)
-        return fail_to_listen(is_admin ? "--admin-listen" : "--listen", address, result, error);
-    server->door_count++;
-    return true;
-}
-
-static bool is_port_0(const char *address)
-{
-    size_t length = strlen(address);
-    return strncmp(address, "unix:", 5) != 0 && length > 2 && strcmp(address + length - 2, ":0") == 0;
-}
-
-/* The kernel would only say that it is in use. */
-static bool check_twice(const char *setting, const char *address, const struct text_list *before, unsigned count,
-                        struct error *error)
-{
-    for (unsigned i = 0; i < count; i++)
-        if (strcmp(before->items[i], address) == 0 && !is_port_0(address))
-            return server_fail(error, setting, address, "that address is there twice; give each its own port or path");
-    return true;
-}
-
-static bool check_addresses(const struct settings *settings, struct error *error)
-{
-    for (unsigned i = 0; i < settings->listen.count; i++)
-        if (!check_twice("--listen", settings->listen.items[i], &settings->listen, i, error))
-            return false;
-    return check_twice("--admin-listen", settings->admin_listen, &settings->listen, settings->listen.count, error);
-}
-
-bool doors_open(struct server *server, struct error *error)
-{
-    const struct settings *settings = server->settings;
-    server->decide.run = decide;
-    if (!check_addresses(settings, error))
-        return false;
-    for (unsigned i = 0; i < settings->listen.count; i++)
-        if (!open_door(server, settings->listen.items[i], false, error))
-            return false;
-    return strcmp(settings->admin_listen, "off") == 0 || open_door(server, settings->admin_listen, true, error);
-}
+/* ---- no more ---- */
 
 void doors_close(struct server *server, bool also_admin)
 {

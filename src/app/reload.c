@@ -161,6 +161,7 @@ static void end(struct server *server)
 {
     bool is_asked_again = server->reload.state == RELOAD_AGAIN;
     server->reload.state = RELOAD_NONE;
+    tell_reloaded(server);
     if (is_asked_again)
         server_reload(server);
 }
@@ -179,6 +180,7 @@ void server_reload(struct server *server)
         return;
     }
     server->reload.state = RELOAD_UNDER_WAY;
+    tell_reloading();
     server->reload.all_over.run = all_over;
     if (!begin(server))
         end(server);

@@ -311,6 +311,7 @@ void server_end(struct server *server, unsigned times)
         log_open_handles(LOG_INFO, "draining");
         server->close_at_ms = now + server->settings->drain_delay;
         server->abort_at_ms = server->close_at_ms + server->settings->drain_timeout;
+        tell_stopping(server->abort_at_ms - now);
         for (unsigned i = 0; i < server->worker_count; i++)
             atomic_store(&server->workers[i].ingest.is_draining, true);
     }
@@ -382,10 +383,11 @@ bool server_run(const struct settings *settings, struct error *error)
     if (is_started) {
         loop_on_signals(server->loops[0], signal_came, server);
         print_ready(server);
+        tell_ready(server);
         loop_run(server->loops[0]);
-    }
-    if (is_started)
+        tell_no_more(server);
         log_open_handles(LOG_INFO, "ended");
+    }
     server_close(&server);
     log_close();
     return is_started;

@@ -1,5 +1,5 @@
-/* What the files of app/ share: server.c (loops, store, beginning and end), doors.c (who may come in), reload.c (settings
- * read anew), routes.c. */
+/* What the files of app/ share: server.c (loops, store, beginning and end), listen.c (addresses), doors.c (who may come in),
+ * reload.c (settings read anew), tell.c (what the service manager is told), routes.c, scrape.c. */
 #pragma once
 
 #include <stdatomic.h>
@@ -19,7 +19,7 @@ struct worker {
     struct ingest ingest;
     const struct settings *settings;      /* the snapshot that this loop uses */
     struct http_terms terms, admin_terms; /* of connections to upload addresses, and to the admin's */
-    struct task drain, close_all, go_over;
+    struct task drain, close_all, go_over, be_alive;
     struct timer measure; /* what the kernel holds for its connections, while there are any */
     bool is_measuring;
     _Atomic unsigned connections;
@@ -43,9 +43,18 @@ struct reload {
     struct task all_over;
 };
 
+/* That all loops go round (tell.c); all of it the first loop's but `left`. */
+struct watchdog {
+    struct timer timer;
+    uint64_t period_ms;
+    _Atomic unsigned left; /* loops that have not been round since the timer ran out */
+    struct task all_alive;
+};
+
 struct server {
     const struct settings *settings; /* the newest; the first loop's, as soon as there are others */
     struct reload reload;
+    struct watchdog watchdog;
     struct worker *workers;
     unsigned worker_count, started;
     struct loop *loops[LOOPS_MAX];
@@ -64,10 +73,15 @@ struct server {
     bool is_closed, is_aborted;
 };
 
+/* ---- listen.c ---- */
+
+/* Listens on all addresses, or on the sockets that were passed to us. */
+bool doors_open(struct server *server, struct error *error);
+
 /* ---- doors.c ---- */
 
-/* Listens on all addresses. */
-bool doors_open(struct server *server, struct error *error);
+/* Somebody has come in by a door. */
+void doors_accepted(struct listener_user *user, int fd);
 
 /* No more connections; the admin listener is one of the last things to go. */
 void doors_close(struct server *server, bool also_admin);
@@ -95,6 +109,19 @@ void reload_close(struct server *server);
 /* Says so in the log where everybody may read the token file (hashes tell nobody a token, but who may what) or the
  * certificate's key, and where the certificate ends soon. */
 void reload_warn(const struct settings *settings);
+
+/* ---- tell.c ---- */
+
+/* The service manager is told: that uploads are taken now, and from then on that all loops go round, as often as it
+ * wants; that the settings are read anew, and have been; that this is the end, which takes no longer than
+ * `within_ms`. */
+void tell_ready(struct server *server);
+void tell_reloading(void);
+void tell_reloaded(const struct server *server);
+void tell_stopping(uint64_t within_ms);
+
+/* When the loops have ended. */
+void tell_no_more(struct server *server);
 
 /* ---- scrape.c ---- */
 

@@ -104,12 +104,17 @@ enum { LISTENER_BACKLOG = 4096, ADDRESS_SIZE = 128 };
 int listener_open(struct loop *loop, const char *address, struct listener_user *user, struct listener **listener_out,
                   char *name_out);
 
+/* The same on a socket that listens already, which somebody has passed to us: `fd` is the listener's from then on. -ENOTSOCK:
+ * it is none, or does not listen for streams; it stays the caller's on failure. */
+int listener_adopt(struct loop *loop, int fd, struct listener_user *user, struct listener **listener_out,
+                   char *name_out);
+
 /* Stops accepting for a while (the backlog fills) and goes on. When descriptors run out a listener pauses by itself,
  * tries again ten times a second, and loses nothing. */
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
-/* Closes, and removes the file of a unix socket. Clears the pointer. */
+/* Closes, and removes the file of a unix socket, unless it was passed to us. Clears the pointer. */
 void listener_close(struct listener **listener);
 
 /* True for loopback addresses and unix sockets; also for the host name `localhost`. */

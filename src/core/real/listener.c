@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -70,19 +71,25 @@ static int listen_unix(const char *path, struct sockaddr_un *address, char *name
     return fd;
 }
 
+/* Accepted sockets inherit all of it. */
+static void set_tcp_options(int fd)
+{
+    /* Of what the peer has no room for, the kernel keeps so much and not megabytes. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
+    /* For clients whose network has gone, while it is we who do not read. */
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_S}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_S / 4}, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){4}, sizeof(int));
+}
+
 static int listen_on(const struct addrinfo *where)
 {
     int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    /* Accepted sockets inherit it: of what the peer has no room for, the kernel keeps so much and not megabytes. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &(int){UNSENT_MOST}, sizeof(int));
-    /* The same; for clients whose network has gone, while it is we who do not read. */
-    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){KEEPALIVE_S}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){KEEPALIVE_S / 4}, sizeof(int));
-    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &(int){4}, sizeof(int));
+    set_tcp_options(fd);
     if (where->ai_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){1}, sizeof(int));
     if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, LISTENER_BACKLOG) == 0)
@@ -158,6 +165,22 @@ static void wait_for_connections(struct listener *listener)
         uv_poll_start(&listener->poll, UV_READABLE, polled);
 }
 
+static int take_over(struct loop *loop, int fd, struct listener_user *user, struct listener **listener_out)
+{
+    struct listener *listener = account_alloc(ACCOUNT_LOOP, sizeof *listener);
+    if (listener == NULL || uv_poll_init(&loop->uv, &listener->poll, fd) != 0) {
+        account_free(ACCOUNT_LOOP, &listener, sizeof *listener);
+        return -ENOMEM;
+    }
+    listener->loop = loop;
+    listener->user = user;
+    listener->fd = fd;
+    listener->shortage.run = shortage_over;
+    wait_for_connections(listener);
+    *listener_out = listener;
+    return 0;
+}
+
 int listener_open(struct loop *loop, const char *address, struct listener_user *user, struct listener **listener_out,
                   char *name_out)
 {
@@ -166,22 +189,63 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
     int fd = address_unix_path(address, &file) ? listen_unix(file, &path, name_out) : listen_tcp(address, name_out);
     if (fd < 0)
         return fd;
-    struct listener *listener = account_alloc(ACCOUNT_LOOP, sizeof *listener);
-    if (listener == NULL || uv_poll_init(&loop->uv, &listener->poll, fd) != 0) {
-        account_free(ACCOUNT_LOOP, &listener, sizeof *listener);
-        close(fd);
-        if (path.sun_path[0] != '\0')
-            unlink(path.sun_path);
-        return -ENOMEM;
+    int result = take_over(loop, fd, user, listener_out);
+    if (result == 0) {
+        (*listener_out)->path = path;
+        return 0;
     }
-    listener->loop = loop;
-    listener->user = user;
-    listener->fd = fd;
-    listener->path = path;
-    listener->shortage.run = shortage_over;
-    wait_for_connections(listener);
-    *listener_out = listener;
-    return 0;
+    close(fd);
+    if (path.sun_path[0] != '\0')
+        unlink(path.sun_path);
+    return result;
+}
+
+/* ---- sockets that were passed ---- */
+
+static bool has_option(int fd, int option, int value)
+{
+    int is = 0;
+    return getsockopt(fd, SOL_SOCKET, option, &is, &(socklen_t){sizeof is}) == 0 && is == value;
+}
+
+static void name_tcp(const struct sockaddr_storage *address, socklen_t size, char *name_out)
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    name_out[0] = '\0';
+    if (getnameinfo((const struct sockaddr *)address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        snprintf(name_out, ADDRESS_SIZE, address->ss_family == AF_INET6 ? "[%.64s]:%s" : "%.64s:%s", host, port);
+}
+
+/* One that is no file's begins with a zero, and is written with an `@`. */
+static void name_unix(const struct sockaddr_storage *address, socklen_t size, char *name_out)
+{
+    struct sockaddr_un path = {0};
+    memcpy(&path, address, size < sizeof path ? size : sizeof path);
+    if (path.sun_path[0] == '\0')
+        path.sun_path[0] = '@';
+    snprintf(name_out, ADDRESS_SIZE, "unix:%.*s", (int)sizeof path.sun_path, path.sun_path);
+}
+
+int listener_adopt(struct loop *loop, int fd, struct listener_user *user, struct listener **listener_out,
+                   char *name_out)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    if (!has_option(fd, SO_ACCEPTCONN, 1) || !has_option(fd, SO_TYPE, SOCK_STREAM) ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return -ENOTSOCK;
+    if (address.ss_family == AF_UNIX) {
+        name_unix(&address, size, name_out);
+    } else if (address.ss_family == AF_INET || address.ss_family == AF_INET6) {
+        name_tcp(&address, size, name_out);
+        set_tcp_options(fd);
+    } else {
+        return -ENOTSOCK;
+    }
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
+        return -errno;
+    return take_over(loop, fd, user, listener_out);
 }
 
 void listener_pause(struct listener *listener)

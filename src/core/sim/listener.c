@@ -92,6 +92,14 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
     return 0;
 }
 
+/* Nobody passes sockets to the simulated machine. */
+int listener_adopt(struct loop *loop, int fd, struct listener_user *user, struct listener **listener_out,
+                   char *name_out)
+{
+    (void)loop, (void)fd, (void)user, (void)listener_out, (void)name_out;
+    return -ENOTSOCK;
+}
+
 void listener_pause(struct listener *listener)
 {
     loop_check(listener->loop, "listener_pause");
