@@ -227,6 +227,9 @@ static const char *why_not_opened(int result)
     if (result == -EPROTONOSUPPORT)
         return "a newer penstock has kept objects in it (its .penstock/ has a later format than format-1); upgrade "
                "this one";
+    if (result == -ENOSYS)
+        return "openat2 is missing: it takes Linux 5.6, and systemd's RestrictSUIDSGID= or a container's filter of "
+               "system calls may forbid it";
     return strerror(-result);
 }
 
