@@ -245,9 +245,22 @@ void doors_accepted(struct listener_user *user, int fd)
 
 /* ---- no more ---- */
 
-void doors_close(struct server *server, bool also_admin)
+bool doors_finish(struct server *server)
+{
+    bool is_over = true;
+    for (unsigned i = 0; i < server->door_count; i++) {
+        struct door *door = &server->doors[i];
+        if (door->is_admin || door->listener == NULL)
+            continue;
+        if (listener_finish(door->listener))
+            listener_close(&door->listener);
+        is_over = is_over && door->listener == NULL;
+    }
+    return is_over;
+}
+
+void doors_close(struct server *server)
 {
     for (unsigned i = 0; i < server->door_count; i++)
-        if (also_admin || !server->doors[i].is_admin)
-            listener_close(&server->doors[i].listener);
+        listener_close(&server->doors[i].listener);
 }

@@ -228,7 +228,7 @@ void server_close(struct server **server_pointer)
         loop_stop(server->loops[i]);
         loop_join(server->loops[i]);
     }
-    doors_close(server, true);
+    doors_close(server);
     store_close(&server->store);
     for (unsigned i = 0; i < server->worker_count && server->workers != NULL; i++)
         close_worker(&server->workers[i]);
@@ -275,28 +275,33 @@ static void abort_all(struct server *server)
         loop_post(server->workers[i].loop, &server->workers[i].close_all);
 }
 
-static void close_for_drain(struct server *server)
+static void stop_loops(struct server *server)
 {
-    server->is_closed = true;
-    doors_close(server, false);
+    doors_close(server); /* or somebody comes in between the look before and the end of the loops */
+    for (unsigned i = 0; i < server->worker_count; i++)
+        loop_stop(server->loops[i]);
+}
+
+/* Again and again: who waited in a backlog comes in late, is answered, and has to go too. True when nobody is left. */
+static bool drain(struct server *server)
+{
+    bool are_doors_closed = doors_finish(server);
     for (unsigned i = 0; i < server->worker_count; i++)
         loop_post(server->workers[i].loop, &server->workers[i].drain);
+    return are_doors_closed && is_idle(server);
 }
 
 static void check_drain(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, check);
     uint64_t now = loop_now_ms(server->loops[0]);
-    if (!server->is_closed && now >= server->close_at_ms)
-        close_for_drain(server);
-    if (server->is_closed && is_idle(server)) {
-        doors_close(server, true); /* or somebody comes in between this look and the end of the loops */
-        for (unsigned i = 0; i < server->worker_count; i++)
-            loop_stop(server->loops[i]);
+    server->is_closing = server->is_closing || now >= server->close_at_ms;
+    if (server->is_closing && drain(server)) {
+        stop_loops(server);
         return;
     }
     if (now >= server->abort_at_ms) {
-        doors_close(server, true);
+        doors_close(server);
         abort_all(server);
     }
     timer_start(server->loops[0], &server->check, CHECK_MS);

@@ -70,7 +70,7 @@ struct server {
     struct task decide;           /* whether it still is; the first loop's */
     struct timer check;           /* while draining */
     uint64_t close_at_ms, abort_at_ms;
-    bool is_closed, is_aborted;
+    bool is_closing, is_aborted; /* the upload addresses are being closed; what was left was aborted */
 };
 
 /* ---- listen.c ---- */
@@ -83,8 +83,12 @@ bool doors_open(struct server *server, struct error *error);
 /* Somebody has come in by a door. */
 void doors_accepted(struct listener_user *user, int fd);
 
-/* No more connections; the admin listener is one of the last things to go. */
-void doors_close(struct server *server, bool also_admin);
+/* No new connections at the upload addresses. True once those who came before have been let in, and the addresses are
+ * closed; to be asked again until then. */
+bool doors_finish(struct server *server);
+
+/* No more connections at all; the admin's address is one of the last things to go. */
+void doors_close(struct server *server);
 
 /* The first loop's: accepts or pauses, as connections and the kernel's memory allow. */
 void doors_decide(struct server *server);

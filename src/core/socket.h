@@ -114,6 +114,11 @@ int listener_adopt(struct loop *loop, int fd, struct listener_user *user, struct
 void listener_pause(struct listener *listener);
 void listener_resume(struct listener *listener);
 
+/* Lets nobody new into the backlog. True once nobody waits in it, so that closing turns nobody away; to be asked again until
+ * then, while accepting goes on. A socket that was passed to us stays as it is, and is done at once: who waits there is
+ * the next one's to accept. */
+bool listener_finish(struct listener *listener);
+
 /* Closes, and removes the file of a unix socket, unless it was passed to us. Clears the pointer. */
 void listener_close(struct listener **listener);
 

@@ -274,14 +274,15 @@ void conn_reset(struct conn *conn, const struct error *why)
     leave(conn);
 }
 
-/* Closing a connection of which bytes lie unread would reset it (RFC 9112 9.6): they are read, and answered. */
-static void drain(struct conn *conn)
+/* Closing a connection of which bytes lie unread would reset it (RFC 9112 9.6): they are read, and answered. Who came out
+ * of a backlog while we were draining already has some calls' time to send something. */
+static void drain(struct conn *conn, bool is_late)
 {
     bool is_idle = conn->state == CONN_IDLE || conn->state == CONN_PROXY;
-    if (is_idle && socket_pending(conn->socket) == 0)
-        conn_close(conn, NULL);
-    else
+    if (!is_idle || socket_pending(conn->socket) > 0)
         conn_wait_no_more(conn);
+    else if (!is_late || conn->drains++ == LATE_DRAINS)
+        conn_close(conn, NULL);
 }
 
 void conn_wait_no_more(struct conn *conn)
@@ -295,10 +296,11 @@ void conn_wait_no_more(struct conn *conn)
 
 void http_drain(struct http *http)
 {
+    bool is_late = http->is_draining;
     http->is_draining = true;
     for (struct conn *conn = http->first, *next; conn != NULL; conn = next) {
         next = conn->next;
-        drain(conn);
+        drain(conn, is_late);
     }
 }
 

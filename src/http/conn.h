@@ -83,7 +83,9 @@ bool conn_open(struct http *http, const struct http_terms *terms, int fd);
 /* Asks the kernel what it holds for connections of this loop, for some of them at a time: a few times a second. */
 void http_measure(struct http *http);
 
-/* Idle connections end now, the others after their answer: also those of which a request lies unread. */
+/* Idle connections end now, the others after their answer: also those of which a request lies unread. To be called again
+ * while connections are still accepted: those end when they have been idle for LATE_DRAINS calls. */
+enum { LATE_DRAINS = 10 };
 void http_drain(struct http *http);
 
 /* All connections end now, whatever they are doing. */

@@ -59,6 +59,7 @@ struct conn {
     uint32_t unparsed;      /* bytes behind what is being parsed now: they will be pending */
     uint8_t state;
     uint8_t window;        /* enum conn_window */
+    uint8_t drains;        /* calls of http_drain that have found it idle */
     uint8_t continue_left; /* of `100 Continue`, what the socket did not take */
     bool is_local;         /* whoever connected did so on a unix socket */
     bool is_trusted;       /* what `peer` says of its clients is believed */

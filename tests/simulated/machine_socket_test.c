@@ -126,6 +126,23 @@ static void port_0_becomes_a_port_and_nobody_listens_elsewhere(void **state)
     }
 }
 
+static void a_listener_that_finishes_takes_who_waits_and_nobody_else(void **state)
+{
+    for_seeds(20)
+    {
+        struct server server;
+        begin(&server, NULL, 0, false);
+        struct client *client = connect_to(&server);
+        assert_false(listener_finish(server.listener));
+        assert_null(client_connect(server.address));
+        machine_run(MANY, 0);
+        assert_int_equal(server.accepted, 1);
+        assert_true(listener_finish(server.listener));
+        client_free(&client);
+        end(&server);
+    }
+}
+
 static void a_paused_listener_lets_clients_wait_and_loses_none(void **state)
 {
     for_seeds(50)
@@ -519,6 +536,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         seeded_test(port_0_becomes_a_port_and_nobody_listens_elsewhere),
+        seeded_test(a_listener_that_finishes_takes_who_waits_and_nobody_else),
         seeded_test(a_paused_listener_lets_clients_wait_and_loses_none),
         seeded_test(names_are_those_of_the_real_side),
         seeded_test(bytes_arrive_whole_and_in_order_then_the_end),

@@ -1,9 +1,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,7 +28,9 @@ struct listener {
     struct timer shortage;      /* runs while descriptors are short */
     struct sockaddr_un path;    /* of a unix socket, to remove it */
     int fd;
+    bool is_passed; /* somebody else listens on it too */
     bool is_paused;
+    bool is_finishing;
 };
 
 static bool is_socket(const char *path)
@@ -245,7 +249,10 @@ int listener_adopt(struct loop *loop, int fd, struct listener_user *user, struct
     }
     if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0)
         return -errno;
-    return take_over(loop, fd, user, listener_out);
+    int result = take_over(loop, fd, user, listener_out);
+    if (result == 0)
+        (*listener_out)->is_passed = true;
+    return result;
 }
 
 void listener_pause(struct listener *listener)
@@ -265,6 +272,46 @@ void listener_resume(struct listener *listener)
     wait_for_connections(listener);
 }
 
+/* ---- the end ---- */
+
+/* No handshake begins any more, and those under way come to their end: packets with SYN but without ACK (the flags are
+ * byte 13, RFC 9293 3.1) are dropped. Whoever sent one tries again a second later, and is refused properly. */
+static void drop_new_handshakes(int fd)
+{
+    enum { FLAGS_AT = 13, SYN = 0x02, ACK = 0x10 };
+    struct sock_filter program[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, FLAGS_AT),
+                                    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SYN | ACK),
+                                    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYN, 0, 1), BPF_STMT(BPF_RET | BPF_K, 0),
+                                    BPF_STMT(BPF_RET | BPF_K, UINT32_MAX)};
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter,
+                     sizeof filter); /* without it a few may be turned away */
+}
+
+static void forget_path(struct listener *listener)
+{
+    if (listener->path.sun_path[0] != '\0')
+        unlink(listener->path.sun_path);
+    listener->path.sun_path[0] = '\0';
+}
+
+static bool has_backlog(const struct listener *listener)
+{
+    struct pollfd waiting = {.fd = listener->fd, .events = POLLIN};
+    return poll(&waiting, 1, 0) > 0;
+}
+
+bool listener_finish(struct listener *listener)
+{
+    if (listener->is_passed)
+        return true;
+    if (!listener->is_finishing && listener->path.sun_path[0] == '\0')
+        drop_new_handshakes(listener->fd);
+    forget_path(listener);
+    listener->is_finishing = true;
+    return !has_backlog(listener);
+}
+
 static void freed(uv_handle_t *handle)
 {
     struct listener *listener = container_of(handle, struct listener, poll);
@@ -281,8 +328,7 @@ void listener_close(struct listener **listener)
     timer_stop(l->loop, &l->shortage);
     uv_close((uv_handle_t *)&l->poll, freed);
     close(l->fd);
-    if (l->path.sun_path[0] != '\0')
-        unlink(l->path.sun_path);
+    forget_path(l);
 }
 
 void socket_refuse(int fd)

@@ -66,5 +66,5 @@ struct client *client_waiting(const struct listener *listener);
 
 /* ---- listener.c ---- */
 
-/* The listener of an address, or NULL. */
+/* The listener of an address that takes new connections, or NULL. */
 struct listener *listener_at(const char *address);

@@ -16,6 +16,7 @@ struct listener {
     struct listener_user *user;
     struct loop *loop;
     bool is_paused;
+    bool is_finishing; /* nobody new comes in */
     char name[ADDRESS_SIZE];
 };
 
@@ -23,12 +24,18 @@ static struct listener *listeners;
 static struct listener *accepting; /* NULL once it was closed meanwhile */
 static unsigned next_port;
 
-struct listener *listener_at(const char *address)
+static struct listener *find(const char *address)
 {
     struct listener *listener = listeners;
     while (listener != NULL && strcmp(listener->name, address) != 0)
         listener = listener->next;
     return listener;
+}
+
+struct listener *listener_at(const char *address)
+{
+    struct listener *listener = find(address);
+    return listener != NULL && !listener->is_finishing ? listener : NULL;
 }
 
 static uint64_t listener_ready(struct actor *actor)
@@ -75,7 +82,7 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
     int result = name_of(address, name_out);
     if (result < 0)
         return result;
-    if (listener_at(name_out) != NULL)
+    if (find(name_out) != NULL)
         return -EADDRINUSE;
     struct listener *listener = account_alloc(ACCOUNT_LOOP, sizeof *listener);
     if (listener == NULL)
@@ -110,6 +117,13 @@ void listener_resume(struct listener *listener)
 {
     loop_check(listener->loop, "listener_resume");
     listener->is_paused = false;
+}
+
+bool listener_finish(struct listener *listener)
+{
+    loop_check(listener->loop, "listener_finish");
+    listener->is_finishing = true;
+    return client_waiting(listener) == NULL;
 }
 
 /* Whoever is still in the backlog is reset. */

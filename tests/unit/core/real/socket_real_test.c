@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -462,6 +463,37 @@ static void a_pause_ends_a_shortage(void **state)
     close(far);
 }
 
+/* A handshake that does not end in 50 ms never began: on this machine it takes microseconds. */
+static void assert_no_handshake(unsigned long port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), -1);
+    assert_int_equal(errno, EINPROGRESS);
+    struct pollfd there = {.fd = fd, .events = POLLOUT};
+    assert_int_equal(poll(&there, 1, 50), 0);
+    close(fd);
+}
+
+static void nobody_is_turned_away_by_the_end_who_has_connected(void **state)
+{
+    (void)state;
+    char byte;
+    unsigned long port = strtoul(strrchr(name, ':') + 1, NULL, 10);
+    int far = connect_to(name);
+    assert_false(listener_finish(listener));
+    assert_no_handshake(port);
+    assert_true(turn_until(loop, &accepted.is_there));
+    assert_int_equal(accepted.count, 1);
+    assert_true(listener_finish(listener));
+    listener_close(&listener);
+    assert_int_equal(send(accepted.fds[0], "a", 1, 0), 1);
+    assert_int_equal(recv(far, &byte, 1, 0), 1);
+    socket_refuse(accepted.fds[0]);
+    close(far);
+}
+
 static int connect_to_path(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -637,6 +669,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_listener_can_pause_or_close_itself_for_one_that_it_accepted, setup, teardown),
         cmocka_unit_test_setup_teardown(when_descriptors_run_out_nothing_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pause_ends_a_shortage, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_is_turned_away_by_the_end_who_has_connected, setup, teardown),
         cmocka_unit_test_setup_teardown(a_unix_socket_is_a_file_for_as_long_as_somebody_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(ipv6_is_listened_on_in_brackets, setup, teardown),
         cmocka_unit_test_setup_teardown(addresses_that_are_none_are_refused, setup, teardown),
