@@ -268,7 +268,7 @@ def test_a_body_that_is_cut_is_never_stored(start_tls, certificates, how):
     time.sleep(0.2)
     if how == 'notify':
         client.setblocking(False)
-        with pytest.raises(ssl.SSLWantReadError):
+        with pytest.raises(ssl.SSLError):  # it wants to read, or has read an answer
             client.unwrap()
         time.sleep(0.3)
     elif how == 'shut':
