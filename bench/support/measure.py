@@ -153,8 +153,8 @@ class Server:
         for line in self.process.stdout:
             self.lines = self.lines[-50:] + [line]
             if line.startswith("ready") and self.url is None:
-                found = re.search(r"http://[0-9.]+:[0-9]+", line)
-                self.url = found and found.group()
+                found = re.search(r"https?://[0-9.]+:[0-9]+", line)
+                self.url = found and found.group().replace("https:", "http:")  # what speaks TLS knows it
                 self.ready.set()
         self.ready.set()
 

@@ -438,3 +438,19 @@ def test_what_is_careless_is_warned_about(start, certificates):
     server = start('--tls-cert', str(cert), '--tls-key', str(key), '--log-format', 'json')
     wait_for_log(server, '"event":"key_exposed"', '"event":"certificate_ends"', 'The certificate ends in')
     server.end([])
+
+
+def test_keys_are_renewed_in_the_middle_of_a_body(start_tls, certificates):
+    """`K` on a line of its own asks openssl for new keys on both sides (KeyUpdate, RFC 8446 4.6.3)."""
+    server = start_tls()
+    client = subprocess.Popen(['openssl', 's_client', '-connect', f'127.0.0.1:{server.port}', '-CAfile', certificates.ca, '-tls1_3', '-crlf'],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    lines = [b'PUT /files/a HTTP/1.1', b'Host: localhost', b'Connection: close', b'Content-Length: 3000', b'']
+    body = [b'%0498d' % number for number in range(6)]
+    for line in [*lines, body[0], b'K', body[1], b'K', b'K', *body[2:5], b'k', body[5]]:
+        client.stdin.write(line + b'\n')
+        client.stdin.flush()
+        time.sleep(0.1)
+    said = client.communicate(timeout=20)[0]
+    assert (b'HTTP/1.1 201 Created' in said, said.count(b'KEYUPDATE')) == (True, 4)
+    server.end({'a': b''.join(line + b'\r\n' for line in body)})

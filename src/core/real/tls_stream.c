@@ -1,17 +1,111 @@
 #include "core/real/tls_stream.h"
 
 #include <errno.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "core/account.h"
 #include "core/metrics.h"
 
+/* What was read from the socket at once, for OpenSSL to take in pieces of its own size. */
+struct staged {
+    bool is_used;
+    const uint8_t *at;
+    size_t left;
+    int then; /* what the socket has to say behind it: 0 for its end, or -errno */
+};
+
 struct tls_stream {
     SSL *ssl;
     const struct loop *loop;
+    int fd;
+    struct staged staged;
     bool is_secure, has_failed, has_rest, wants_write;
 };
+
+/* ---- between OpenSSL and the socket ---- */
+
+static long receive(int fd, void *to, size_t length)
+{
+    ssize_t got;
+    do
+        got = recv(fd, to, length, 0);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+static long take_staged(struct staged *staged, void *to, size_t length)
+{
+    size_t taken = length < staged->left ? length : staged->left;
+    if (taken == 0)
+        return staged->then;
+    memcpy(to, staged->at, taken);
+    staged->at += taken;
+    staged->left -= taken;
+    return (long)taken;
+}
+
+static int bio_read(BIO *bio, char *to, int length)
+{
+    struct tls_stream *stream = BIO_get_data(bio);
+    long got = stream->staged.is_used ? take_staged(&stream->staged, to, (size_t)length)
+                                      : receive(stream->fd, to, (size_t)length);
+    BIO_clear_retry_flags(bio);
+    if (got >= 0)
+        return (int)got;
+    if (got == -EAGAIN)
+        BIO_set_retry_read(bio);
+    errno = (int)-got;
+    return -1;
+}
+
+static int bio_write(BIO *bio, const char *bytes, int length)
+{
+    const struct tls_stream *stream = BIO_get_data(bio);
+    ssize_t sent;
+    do
+        sent = send(stream->fd, bytes, (size_t)length, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    BIO_clear_retry_flags(bio);
+    if (sent < 0 && errno == EAGAIN)
+        BIO_set_retry_write(bio);
+    return (int)sent;
+}
+
+static long bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH; /* nothing is held back */
+}
+
+static BIO_METHOD *method;
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "connection");
+    if (method != NULL) {
+        BIO_meth_set_read(method, bio_read);
+        BIO_meth_set_write(method, bio_write);
+        BIO_meth_set_ctrl(method, bio_control);
+    }
+}
+
+static bool connect_bio(struct tls_stream *stream)
+{
+    pthread_once(&method_once, make_method);
+    BIO *bio = method == NULL ? NULL : BIO_new(method);
+    if (bio == NULL)
+        return false;
+    BIO_set_data(bio, stream);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(stream->ssl, bio, bio); /* its owner from now on */
+    return true;
+}
 
 struct tls_stream *tls_stream_open(const struct loop *loop, const struct tls *tls, int fd)
 {
@@ -19,14 +113,17 @@ struct tls_stream *tls_stream_open(const struct loop *loop, const struct tls *tl
     if (stream == NULL)
         return NULL;
     stream->loop = loop;
+    stream->fd = fd;
     stream->ssl = SSL_new(tls_context(tls));
-    if (stream->ssl == NULL || SSL_set_fd(stream->ssl, fd) != 1) {
+    if (stream->ssl == NULL || !connect_bio(stream)) {
         tls_stream_close(&stream);
         return NULL;
     }
     SSL_set_accept_state(stream->ssl);
     return stream;
 }
+
+/* ---- reading and writing ---- */
 
 static void count(const struct tls_stream *stream, unsigned outcome)
 {
@@ -70,14 +167,38 @@ static long read_some(struct tls_stream *stream, uint8_t *to, size_t length, boo
     return result == 1 ? (long)got : failed(stream, result, system_error);
 }
 
+/* A record is 16 KiB, and a call of the system for each would cost as much as its decryption. So as much as there is room
+ * for is read at once, into the very room that its plaintext is for: behind HELD_MOST bytes, which is more than OpenSSL
+ * can hold from before, so that plaintext never reaches what has not been taken yet. */
+static void stage(struct tls_stream *stream, uint8_t *to, size_t length)
+{
+    enum { HELD_MOST = 40 * 1024, WORTH_IT = 2 * HELD_MOST };
+    if (!stream->is_secure || stream->has_failed || length < WORTH_IT)
+        return;
+    long got = receive(stream->fd, to + HELD_MOST, length - HELD_MOST);
+    stream->staged = (struct staged){
+        .is_used = true, .at = to + HELD_MOST, .left = got > 0 ? (size_t)got : 0, .then = got > 0 ? -EAGAIN : (int)got};
+}
+
+/* Bytes are left only when OpenSSL can't go on before it has written (a new key that the peer has asked for, while it
+ * reads nothing): there is nowhere to keep them. */
+static void unstage(struct tls_stream *stream, long last)
+{
+    if (stream->staged.left > 0 && last == -EAGAIN)
+        stream->has_failed = stream->has_rest = true;
+    stream->staged = (struct staged){0};
+}
+
 /* As many records as there is room for: whatever ends that, when something was read before, is told by the next call. */
 long tls_stream_read(struct tls_stream *stream, uint8_t *to, size_t length)
 {
     size_t used = 0;
     long got = 0;
+    stage(stream, to, length);
     while (used < length && (got = read_some(stream, to + used, length - used, false)) > 0)
         used += (size_t)got;
     stream->has_rest = got != -EAGAIN && (used < length ? used > 0 : SSL_has_pending(stream->ssl));
+    unstage(stream, got);
     return used > 0 ? (long)used : got;
 }
 
