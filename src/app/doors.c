@@ -6,6 +6,7 @@
 #include "core/account.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "core/process.h"
 
 enum { MEASURE_MS = 250 };
 
@@ -93,6 +94,7 @@ static void measure(struct timer *timer)
     http_measure(&worker->http);
     if (is_over(worker->server, worker->settings) != atomic_load(&worker->server->is_full))
         loop_post(worker->server->loops[0], &worker->server->decide);
+    process_trim(account_total());
     worker->is_measuring = worker->http.count > 0;
     if (worker->is_measuring)
         timer_start(worker->loop, &worker->measure, MEASURE_MS);

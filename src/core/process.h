@@ -27,6 +27,10 @@ uint64_t process_start_ms(void);
 /* Whether every user of this machine may read the file. */
 bool process_shows_to_all(const char *path);
 
+/* Gives back to the system what was freed in many small pieces, which the allocator keeps otherwise: once `used` (what all
+ * accounts have) is 8 MiB less than it was at some time since the last time. Some milliseconds for 100 MiB. Any thread. */
+void process_trim(int64_t used);
+
 struct process_memory {
     uint64_t anonymous, shared, resident; /* RssAnon, RssShmem, VmRSS in bytes */
 };

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -235,4 +236,19 @@ def test_the_commands_say_what_they_are(run):
 def test_an_address_for_everybody_can_be_allowed(start_release):
     server = start_release('--allow-anonymous', listen=('127.0.0.1:0', '0.0.0.0:0'))
     assert server.addresses[1].startswith('http://0.0.0.0:')
+    server.end([])
+
+
+def test_an_idle_server_sleeps(start_release):
+    server = start_release('--threads', '2')
+
+    def wake_ups():
+        threads = Path(f'/proc/{server.process.pid}/task').iterdir()
+        return sum(int(re.search(r'^voluntary_ctxt_switches:\s+(\d+)', (thread / 'status').read_text(), re.MULTILINE)[1]) for thread in threads)
+
+    time.sleep(0.5)
+    before = wake_ups()
+    time.sleep(3)
+    assert wake_ups() - before <= 3
+    assert server.own_memory() <= 3 << 20
     server.end([])

@@ -454,3 +454,20 @@ def test_keys_are_renewed_in_the_middle_of_a_body(start_tls, certificates):
     said = client.communicate(timeout=20)[0]
     assert (b'HTTP/1.1 201 Created' in said, said.count(b'KEYUPDATE')) == (True, 4)
     server.end({'a': b''.join(line + b'\r\n' for line in body)})
+
+
+def test_memory_of_many_connections_goes_home(start_release, certificates):
+    """Freed in small pieces, the allocator would keep it."""
+    cert, key = certificates.make('server')
+    server = start_release('--tls-cert', str(cert), '--tls-key', str(key))
+    idle, count, one = server.own_memory(), 1000, context(certificates)
+    clients = [one.wrap_socket(server.connect(), server_hostname='localhost') for _ in range(count)]
+    held = (server.own_memory() - idle) / count
+    assert 8 * 1024 < held < 24 * 1024
+    for client in clients:
+        client.close()
+    until = time.monotonic() + 10
+    while server.own_memory() - idle > 3 << 20:
+        assert time.monotonic() < until, (server.own_memory(), idle)
+        time.sleep(0.1)
+    server.end([])

@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -52,6 +53,17 @@ void process_begin(void)
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN); /* until somebody serves: what it asks for, to read the settings, is being done */
     raise_descriptors();
+}
+
+void process_trim(int64_t used)
+{
+    static _Atomic int64_t most;
+    const int64_t worth_it = 8 << 20;
+    int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+    if (used > before)
+        atomic_store_explicit(&most, used, memory_order_relaxed);
+    else if (before - used >= worth_it && atomic_compare_exchange_strong(&most, &before, used))
+        malloc_trim(0);
 }
 
 /* The first line of `file` for which `is_wanted` holds, which also takes out of it what it needs. */

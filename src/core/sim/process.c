@@ -42,6 +42,11 @@ bool process_shows_to_all(const char *path)
     return false;
 }
 
+void process_trim(int64_t used)
+{
+    (void)used;
+}
+
 bool process_memory(struct process_memory *memory_out)
 {
     const uint64_t mebibyte = 1024 * 1024;
