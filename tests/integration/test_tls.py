@@ -440,6 +440,19 @@ def test_what_is_careless_is_warned_about(start, certificates):
     server.end([])
 
 
+def test_a_scanner_finds_nothing_weak(start_tls):
+    server = start_tls()
+    said = run('sslscan', '--no-colour', f'127.0.0.1:{server.port}').decode()
+    enabled = re.findall(r'^(SSLv\d|TLSv1\.\d) +enabled', said, re.MULTILINE)
+    assert enabled == ['TLSv1.2', 'TLSv1.3'] and 'Session renegotiation not supported' in said
+    assert re.findall(r'(?<!not )vulnerable', said) == []
+    ciphers = re.findall(r'(?:Preferred|Accepted) +TLSv1\.\d +\d+ bits +(\S+)', said)
+    assert len(ciphers) == 6 and all(re.search('GCM|CHACHA20', cipher) for cipher in ciphers), ciphers
+    groups = re.findall(r'^TLSv1\.3 +\d+ bits +(\S+)', said, re.MULTILINE)
+    assert sorted(groups) == ['secp256r1', 'secp384r1', 'x25519'], groups
+    server.end([])
+
+
 def test_keys_are_renewed_in_the_middle_of_a_body(start_tls, certificates):
     """`K` on a line of its own asks openssl for new keys on both sides (KeyUpdate, RFC 8446 4.6.3)."""
     server = start_tls()
