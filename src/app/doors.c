@@ -249,16 +249,16 @@ void doors_accepted(struct listener_user *user, int fd)
 
 bool doors_finish(struct server *server)
 {
-    bool is_over = true;
+    bool are_closed = true;
     for (unsigned i = 0; i < server->door_count; i++) {
         struct door *door = &server->doors[i];
         if (door->is_admin || door->listener == NULL)
             continue;
         if (listener_finish(door->listener))
             listener_close(&door->listener);
-        is_over = is_over && door->listener == NULL;
+        are_closed = are_closed && door->listener == NULL;
     }
-    return is_over;
+    return are_closed;
 }
 
 void doors_close(struct server *server)

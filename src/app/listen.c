@@ -94,7 +94,6 @@ static bool may_adopt(const char *name, bool is_admin, unsigned adopted, struct 
 /* Whom it lets in is asked of its address, as of those in the settings. */
 static bool adopt_door(struct server *server, int fd, const char *name, bool is_admin, struct error *error)
 {
-    const struct settings *settings = server->settings;
     struct door *door = next_door(server, is_admin);
     int result = listener_adopt(server->loops[0], fd, &door->user, &door->listener, door->name);
     if (result == -ENOTSOCK)
@@ -103,12 +102,9 @@ static bool adopt_door(struct server *server, int fd, const char *name, bool is_
     if (result < 0)
         return refuse_passed(name, "there is no memory for it", error);
     server->door_count++;
-    if (address_is_loopback(door->name) || settings->allow_anonymous || settings->tokens != NULL)
-        return true;
-    return refuse_passed(door->name,
-                         "that is not loopback: say who may with --token-file, or let everybody in with "
-                         "--allow-anonymous yes",
-                         error);
+    return settings_allow_address(server->settings, door->name) ||
+           error_set(error, ERROR_CANNOT_START, "The service manager has passed the socket `%s`, which %s.", door->name,
+                     settings_why_not_address);
 }
 
 /* The one named `admin` is for operating it, all others are for uploads. */

@@ -98,6 +98,17 @@ static bool check_tls(const struct settings *before, const struct settings *now,
                      "--tls-cert can name another certificate, but whether there is one changes only at a start.");
 }
 
+/* Passed sockets are not in the settings, and whom they let in depends on these. */
+static bool check_doors(const struct server *server, const struct settings *now, struct error *error)
+{
+    for (unsigned i = 0; i < server->door_count; i++) {
+        const char *name = server->doors[i].name;
+        if (!settings_allow_address(now, name))
+            return error_set(error, ERROR_INVALID_SETTING, "The socket `%s` %s.", name, settings_why_not_address);
+    }
+    return true;
+}
+
 static struct settings *read_snapshot(struct server *server, struct settings_changes *changes, struct error *error)
 {
     struct settings *snapshot = account_alloc(ACCOUNT_CONFIG, sizeof *snapshot);
@@ -107,7 +118,7 @@ static struct settings *read_snapshot(struct server *server, struct settings_cha
     }
     if (!settings_load_again(server->settings, snapshot, changes, error))
         account_free(ACCOUNT_CONFIG, &snapshot, sizeof *snapshot);
-    else if (!check_tls(server->settings, snapshot, error) ||
+    else if (!check_tls(server->settings, snapshot, error) || !check_doors(server, snapshot, error) ||
              !server_check_forms(snapshot, budget_size(server->uploads), error))
         free_snapshot(&snapshot);
     return snapshot;
@@ -180,7 +191,7 @@ void server_reload(struct server *server)
         return;
     }
     server->reload.state = RELOAD_UNDER_WAY;
-    tell_reloading();
+    tell_reloading(server);
     server->reload.all_over.run = all_over;
     if (!begin(server))
         end(server);

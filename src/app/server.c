@@ -310,6 +310,7 @@ static void check_drain(struct timer *timer)
 void server_end(struct server *server, unsigned times)
 {
     uint64_t now = loop_now_ms(server->loops[0]);
+    atomic_store(&server->store->is_ending, true);
     if (times > 1) {
         server->close_at_ms = server->abort_at_ms = now;
     } else {

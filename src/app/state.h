@@ -64,13 +64,13 @@ struct server {
     int data_dir;
     struct door doors[DOORS_MAX];
     unsigned door_count;
-    _Atomic unsigned connections; /* of all doors but the admin's */
-    _Atomic bool is_full;         /* no more is accepted until a connection ends, or the kernel holds less */
-    unsigned admin_connections;   /* the first loop's, on which they all live */
-    struct task decide;           /* whether it still is; the first loop's */
-    struct timer check;           /* while draining */
-    uint64_t close_at_ms, abort_at_ms;
-    bool is_closing, is_aborted; /* the upload addresses are being closed; what was left was aborted */
+    _Atomic unsigned connections;      /* of all doors but the admin's */
+    _Atomic bool is_full;              /* no more is accepted until a connection ends, or the kernel holds less */
+    unsigned admin_connections;        /* the first loop's, on which they all live */
+    struct task decide;                /* whether it still is; the first loop's */
+    struct timer check;                /* while draining */
+    uint64_t close_at_ms, abort_at_ms; /* 0: nobody has asked for the end */
+    bool is_closing, is_aborted;       /* the upload addresses are being closed; what was left was aborted */
 };
 
 /* ---- listen.c ---- */
@@ -120,7 +120,7 @@ void reload_warn(const struct settings *settings);
  * wants; that the settings are read anew, and have been; that this is the end, which takes no longer than
  * `within_ms`. */
 void tell_ready(struct server *server);
-void tell_reloading(void);
+void tell_reloading(const struct server *server);
 void tell_reloaded(const struct server *server);
 void tell_stopping(uint64_t within_ms);
 

@@ -69,14 +69,17 @@ void tell_ready(struct server *server)
     begin_watchdog(server);
 }
 
-void tell_reloading(void)
+/* Once it is the end, it stays the end. */
+void tell_reloading(const struct server *server)
 {
-    log_untold(manager_tell_reloading());
+    if (server->close_at_ms == 0)
+        log_untold(manager_tell_reloading());
 }
 
 void tell_reloaded(const struct server *server)
 {
-    log_untold(say_ready(server));
+    if (server->close_at_ms == 0)
+        log_untold(say_ready(server));
 }
 
 void tell_stopping(uint64_t within_ms)

@@ -70,15 +70,21 @@ static struct written written_as(const struct settings *settings, enum setting_i
     return (struct written){&setting_table[id], origin->level, origin->lines[item], settings->config};
 }
 
+const char settings_why_not_address[] =
+    "is not loopback: say who may with --token-file, or let everybody in with --allow-anonymous yes";
+
+bool settings_allow_address(const struct settings *settings, const char *address)
+{
+    return address_is_loopback(address) || settings->allow_anonymous || settings->tokens != NULL;
+}
+
 static bool check_address(const struct settings *settings, enum setting_id id, unsigned item, const char *address,
                           struct error *error)
 {
-    if (address_is_loopback(address) || settings->allow_anonymous || settings->tokens != NULL)
+    if (settings_allow_address(settings, address))
         return true;
     struct written written = written_as(settings, id, item);
-    return refuse_value(
-        &written, span_of(address), error,
-        "is not loopback: say who may with --token-file, or let everybody in with --allow-anonymous yes");
+    return refuse_value(&written, span_of(address), error, "%s", settings_why_not_address);
 }
 
 static bool check_addresses(const struct settings *settings, struct error *error)

@@ -231,7 +231,7 @@ static bool read_tls(struct settings *settings, struct error *error)
     const char *const paths[TLS_TEXTS] = {settings->tls_cert, settings->tls_key, settings->tls_client_ca};
     struct file_text texts[TLS_TEXTS] = {0};
     struct span spans[TLS_TEXTS];
-    enum tls_text wrong;
+    enum tls_text wrong = TLS_CERTIFICATE;
     struct error why;
     if (!refuse_lonely(settings, error))
         return false;

@@ -108,6 +108,12 @@ static inline uint64_t settings_connection_cost(const struct settings *settings)
     return CONNECTION_COST + (settings->tls != NULL ? TLS_COST : 0);
 }
 
+/* Whether one may listen on `address`: on one that is not loopback only where tokens say who may, or everybody may. */
+bool settings_allow_address(const struct settings *settings, const char *address);
+
+/* Why one may not, for people. */
+extern const char settings_why_not_address[];
+
 /* The store: what --store says, or the data folder's `files`. False with INVALID_SETTING. */
 bool settings_store(const struct settings *settings, struct store_url *url_out, struct error *error);
 

@@ -56,7 +56,7 @@ long socket_read(struct socket *socket, uint8_t *to, size_t length);
 /* As socket_read, but the bytes stay where they are, to be read again: what was peeked at can be read at once. */
 long socket_peek(struct socket *socket, uint8_t *to, size_t length);
 
-/* How many bytes lie ready to be read. */
+/* How many bytes lie ready to be read; by TLS at least so many: not all may be of a body, or whole. */
 size_t socket_pending(struct socket *socket);
 
 /* The number of bytes taken, -EAGAIN when none could be. */

@@ -275,10 +275,11 @@ void conn_reset(struct conn *conn, const struct error *why)
 }
 
 /* Closing a connection of which bytes lie unread would reset it (RFC 9112 9.6): they are read, and answered. Who came out
- * of a backlog while we were draining already has some calls' time to send something. */
+ * of a backlog while we were draining already, or shakes hands, has some calls' time to send something. */
 static void drain(struct conn *conn, bool is_late)
 {
     bool is_idle = conn->state == CONN_IDLE || conn->state == CONN_PROXY;
+    is_late = is_late || socket_security(conn->socket) == SOCKET_SECURING;
     if (!is_idle || socket_pending(conn->socket) > 0)
         conn_wait_no_more(conn);
     else if (!is_late || conn->drains++ == LATE_DRAINS)

@@ -114,7 +114,7 @@ const char *conn_request_id(const struct conn *conn);
 /* The name of the token that the request came with; empty: none, or one that is not known. */
 const char *conn_who(const struct conn *conn);
 
-/* As URLs in answers begin: the public URL, or scheme and authority of this request, `http://host:port`. False when the
+/* As URLs in answers begin: the public URL, or scheme and authority of this request, `https://host:port`. False when the
  * authority is longer than fits. */
 enum { BASE_URL_SIZE = sizeof "https://" + PUBLIC_URL_MAX };
 bool conn_base_url(struct conn *conn, const struct request *request, char out[BASE_URL_SIZE]);

@@ -47,6 +47,9 @@ static void forget_space(struct form *form)
     account_free(ACCOUNT_FORM, &form->space, sizeof *form->space);
 }
 
+_Static_assert(1 << (METRIC_ANOMALIES - 1) == ODDITY_TRANSFER_ENCODING,
+               "metrics.c has a word for each oddity, in their order");
+
 static void count_oddities(const struct form *form)
 {
     for (unsigned i = 0; i < METRIC_ANOMALIES; i++)

@@ -158,7 +158,7 @@ void file_sweep(struct file_store *store);
 /* The same every now and then from now on, on a thread. On the first loop, or before it runs. */
 void file_sweep_often(struct file_store *store);
 
-/* No more of it, and none is under way. */
+/* No more of it. One that is under way ends with its thread. */
 void file_sweep_close(struct file_store *store);
 
 /* ---- file_object.c ---- */

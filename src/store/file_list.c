@@ -127,6 +127,12 @@ static bool see_name(void *owner, const char *name, bool is_folder)
 }
 
 /* The folder's next names. A folder that is gone has none. */
+/* Gone meanwhile; or not ours to read, as somebody's own files that lie in the folder may be (an ext4's lost+found). */
+static bool is_passed_over(int result)
+{
+    return file_is_missing(result) || result == -EACCES || result == -EPERM;
+}
+
 static int read_batch(struct walk *walk, struct level *level)
 {
     char last[NAME_SIZE];
@@ -144,7 +150,7 @@ static int read_batch(struct walk *walk, struct level *level)
     } else {
         result = folder_list(walk->call.store->root, see_name, &batch);
     }
-    return file_is_missing(result) ? 0 : result;
+    return is_passed_over(result) && level->base > 0 ? 0 : result;
 }
 
 /* ---- the walk ---- */
@@ -174,7 +180,7 @@ static bool tell(struct walk *walk)
     int result = file < 0 ? file : file_object_look(walk->call.store, file, &status);
     file_close(&file);
     if (result < 0)
-        return file_is_missing(result) || file_key_error(&walk->error, result);
+        return is_passed_over(result) || file_key_error(&walk->error, result);
     return walk->list->each(walk->list, walk->key, &status);
 }
 

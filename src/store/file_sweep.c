@@ -25,10 +25,17 @@ struct sweep {
     unsigned files;
 };
 
+static bool is_wanted(const struct sweep *sweep)
+{
+    return !atomic_load_explicit(&sweep->store->store.is_ending, memory_order_relaxed);
+}
+
 static bool sweep_file(void *owner, const char *name, bool is_folder)
 {
     (void)is_folder;
     struct sweep *sweep = owner;
+    if (!is_wanted(sweep))
+        return false;
     file_object_sweep(sweep->store, sweep->instance, name);
     if (!file_intent_sweep(sweep->store, sweep->instance, name))
         return true;
@@ -49,9 +56,9 @@ static bool sweep_instance(void *owner, const char *name, bool is_folder)
     struct sweep *sweep = owner;
     if (strcmp(name, sweep->store->instance) == 0 || (sweep->store->is_shared && !is_old(sweep->folder, name)))
         return true;
-    sweep->instance = folder_open_beneath(sweep->folder, name);
+    sweep->instance = is_wanted(sweep) ? folder_open_beneath(sweep->folder, name) : -1;
     if (sweep->instance < 0)
-        return true;
+        return is_wanted(sweep);
     if (folder_lock(sweep->instance) == 0) {
         folder_list(sweep->instance, sweep_file, sweep);
         folder_remove(sweep->folder, name);
@@ -92,6 +99,8 @@ static void wait_again(struct job *job)
 static void is_due(struct timer *timer)
 {
     struct file_store *store = container_of(timer, struct file_store, sweeping.timer);
+    if (atomic_load_explicit(&store->store.is_ending, memory_order_relaxed))
+        return;
     handle_open(store->terms.loops[0], &store->sweeping.handle, HANDLE_CALL, NULL);
     store->sweeping.job.work = run_sweep;
     store->sweeping.job.done = wait_again;

@@ -122,6 +122,7 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     _Atomic uint64_t min_free; /* as store_terms has it; whoever opened the store may change it */
+    _Atomic bool is_ending; /* the same may set it: what the store does by itself ends soon, and no more of it begins */
 };
 
 /* What every driver is opened with. */

@@ -17,7 +17,7 @@ struct unfinished {
     const char *owner; /* the instance of penstock that made it */
     const char *name;
     enum unfinished_kind kind;
-    bool is_owned; /* its owner is alive; else it is removed by the next sweep */
+    bool is_owned; /* its owner is alive; else a sweep will remove it (file_sweep.c) */
     uint64_t size;
     int64_t modified_ms; /* since 1970 */
 };

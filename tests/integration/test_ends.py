@@ -14,7 +14,7 @@ from test_form import BOUNDARY, form, part
 from wire import assert_problem, only_answer
 
 SIZE, MOST = 60_000, 100_000  # of a file, and --max-file-size
-CLIENTS, TURNS = 8, 15
+CLIENTS, TURNS = 8, int(os.environ.get('TURNS', 15))
 SETTINGS = ['--max-file-size', f'{MOST}B', '--linger-timeout', '200ms', '--body-timeout', '500ms']
 MULTIPART = f'Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n'.encode()
 

@@ -2,6 +2,7 @@
 import os
 import time
 import urllib.parse
+from pathlib import Path
 
 import pytest
 import requests
@@ -127,3 +128,25 @@ def test_many_who_ask_share_the_budget_and_some_leave(start):
     in_threads(60, leave)
     in_threads(12, read_all)
     server.end(expected)
+
+
+def test_what_is_not_ours_to_read_is_passed_over(start_release, tmp_path):
+    """A store may be an ext4's root, in which lost+found is root's."""
+    if os.geteuid() != 0:
+        pytest.skip('only root can become somebody else')
+    nobody, store = 65534, tmp_path / 'store'
+    store.mkdir()
+    (store / 'lost+found').mkdir(mode=0o700)
+    (store / 'private').write_text('of root')
+    (store / 'private').chmod(0o600)
+    for folder in (tmp_path, store, *list(tmp_path.parents)[:3]):
+        if folder != Path('/tmp'):
+            folder.chmod(0o755)
+    (tmp_path / 'data').mkdir()
+    for folder in (store, tmp_path / 'data'):
+        os.chown(folder, nobody, nobody)
+    server = start_release(store=store, preexec=lambda: os.setuid(nobody))
+    for key in ('a', 'z'):
+        assert requests.put(f'{server.url}/files/{key}', data=b'1').status_code == 201
+    answer = requests.get(f'{server.url}/files/')
+    assert answer.status_code == 200 and [file['key'] for file in answer.json()['files']] == ['a', 'z']

@@ -300,3 +300,23 @@ def test_systemd_passes_its_sockets(tmp_path):
     assert (tmp_path / 'data/files/a').read_bytes() == b'12345'
     activated.send_signal(signal.SIGTERM)
     assert activated.wait(10) == 0
+
+
+def test_a_reload_can_not_open_passed_sockets_to_everybody(tmp_path, start_with):
+    """What the settings name is checked as at a start; so are the sockets that they do not name."""
+    tokens, config, everywhere = tmp_path / 'tokens', tmp_path / 'conf', listening('0.0.0.0')
+    tokens.write_text(f'one put * {"0" * 64}\n')
+    config.write_text(f'token-file = {tokens}\n')
+    process = start_with([everywhere], '--config', str(config), '--log-file', str(tmp_path / 'log'))
+    ready_line(process)
+    url = f'http://127.0.0.1:{port_of(everywhere)}/files/a'
+    assert requests.put(url, data=b'1').status_code == 401
+    config.write_text('')
+    process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + 10
+    while 'reload_failed' not in (tmp_path / 'log').read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert f'0.0.0.0:{port_of(everywhere)}' in (tmp_path / 'log').read_text()
+    assert requests.put(url, data=b'1').status_code == 401
+    end(process)

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from content import crc32c
 from server import PROGRAM
@@ -246,6 +249,7 @@ def test_who_does_not_shake_hands_is_let_go(start_tls):
             pass
         client.close()
     assert 0.9 < time.monotonic() - began < 5
+    wait_for(lambda: handshakes(server)['failed'] == 1)  # the other one never began
     server.end([])
 
 
@@ -484,3 +488,114 @@ def test_memory_of_many_connections_goes_home(start_release, certificates):
         assert time.monotonic() < until, (server.own_memory(), idle)
         time.sleep(0.1)
     server.end([])
+
+
+class HandMade:
+    """A TLS 1.3 client who can also send records of his own making (RFC 8446 5.2, 7.3)."""
+
+    def __init__(self, server, certificates, folder):
+        one = context(certificates, minimum_version=ssl.TLSVersion.TLSv1_3)
+        one.keylog_filename = str(folder / 'keys')
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = one.wrap_bio(self.incoming, self.outgoing, server_hostname='localhost')
+        self.socket = server.connect()
+        while not self.step():
+            pass
+        self.socket.sendall(self.outgoing.read())
+        secret = bytes.fromhex(re.search(r'CLIENT_TRAFFIC_SECRET_0 \w+ (\w+)', (folder / 'keys').read_text())[1])
+        self.key, self.nonce = self.derive(secret, b'key', 32), self.derive(secret, b'iv', 12)
+
+    def step(self):
+        try:
+            self.tls.do_handshake()
+            return True
+        except ssl.SSLWantReadError:
+            self.socket.sendall(self.outgoing.read())
+            self.incoming.write(self.socket.recv(65536))
+            return False
+
+    def derive(self, secret, label, length):
+        label = b'tls13 ' + label
+        info = length.to_bytes(2, 'big') + bytes([len(label)]) + label + b'\0'
+        return HKDFExpand(hashes.SHA384(), length, info).derive(secret)
+
+    def record(self, number, kind, content):
+        """Encrypted, as the client's record of that number."""
+        head = b'\x17\x03\x03' + (len(content) + 1 + 16).to_bytes(2, 'big')
+        nonce = bytes(a ^ b for a, b in zip(self.nonce, number.to_bytes(12, 'big')))
+        return head + AESGCM(self.key).encrypt(nonce, content + bytes([kind]), head)
+
+
+def cpu_s(server):
+    fields = Path(f'/proc/{server.process.pid}/stat').read_text().rsplit(')', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def test_half_a_message_of_the_handshake_keeps_no_loop_busy(start_tls, certificates, tmp_path):
+    """OpenSSL then wants to read before it writes the answer."""
+    server = start_tls()
+    client = HandMade(server, certificates, tmp_path)
+    client.tls.write(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    before = cpu_s(server)
+    client.socket.sendall(client.outgoing.read() + client.record(1, 22, b'\x18\x00\x00\x01'))  # a KeyUpdate without its last byte
+    time.sleep(1.5)
+    assert cpu_s(server) - before < 0.5
+    client.socket.close()
+    server.end([])
+
+
+def test_who_shakes_hands_when_it_is_the_end_is_answered(start_tls, certificates):
+    server = start_tls()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    one, client = context(certificates).wrap_bio(incoming, outgoing, server_hostname='localhost'), server.connect()
+    with pytest.raises(ssl.SSLWantReadError):
+        one.do_handshake()
+    client.sendall(outgoing.read())
+    incoming.write(client.recv(65536))
+    server.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    one.do_handshake()
+    one.write(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    client.sendall(outgoing.read())
+    answer = b''
+    while not answer:
+        incoming.write(client.recv(65536))
+        try:
+            answer = one.read(4096)
+        except ssl.SSLWantReadError:
+            pass  # tickets
+    assert answer.startswith(b'HTTP/1.1 200 ')
+    client.close()
+    assert server.process.wait(10) == 0
+
+
+def test_who_has_sent_all_and_ended_his_half_while_waiting_is_stored(start_tls, certificates):
+    """Some of it is in OpenSSL's hands by then, where the kernel does not count it."""
+    server = start_tls('--threads', '1', '--memory-limit', '8MiB', '--max-connections', '50')
+    form = b'POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 100000000\r\n\r\n--x\r\n'
+    before = [connect(server, certificates) for _ in range(24)]
+    for client in before:
+        client.sendall(form)
+    wait_for(lambda: server.ask('/api/memory')['waiting'] > 0)
+    client, body = connect(server, certificates), os.urandom(60_000)
+    client.sendall(b'PUT /files/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n')
+    for at in range(0, len(body), 3000):
+        client.sendall(body[at:at + 3000])
+    time.sleep(0.2)
+    client.setblocking(False)
+    with pytest.raises(ssl.SSLError):
+        client.unwrap()
+    socket.socket.shutdown(client, socket.SHUT_WR)
+    time.sleep(0.3)
+    for one in before:
+        one.close()
+    wait_for(lambda: (server.store / 'a').exists())
+    client.close()
+    server.end({'a': body})
+
+
+def wait_for(condition):
+    until = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)

@@ -94,6 +94,13 @@ static bool is_folder(int folder, const struct dirent *entry)
     return fstatat(folder, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
+/* NULL at the end, where errno is 0, and when it can't be read. */
+static struct dirent *next_entry(DIR *stream)
+{
+    errno = 0;
+    return readdir(stream);
+}
+
 int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_folder), void *owner)
 {
     int again = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a position of its own */
@@ -106,11 +113,12 @@ int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_
     }
     struct dirent *entry;
     bool goes_on = true;
-    while (goes_on && (entry = readdir(stream)) != NULL)
+    while (goes_on && (entry = next_entry(stream)) != NULL)
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             goes_on = each(owner, entry->d_name, is_folder(again, entry));
+    int error = goes_on ? errno : 0;
     closedir(stream);
-    return 0;
+    return -error;
 }
 
 int folder_lock(int folder)

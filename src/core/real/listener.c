@@ -48,6 +48,8 @@ static int bind_unix(int fd, struct sockaddr_un *path)
     if (errno != EADDRINUSE)
         return -errno;
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* EAGAIN: it is in use */
+    if (probe < 0)
+        return -errno;
     int answer = connect(probe, (struct sockaddr *)path, sizeof *path) == 0 ? 0 : errno;
     close(probe);
     if (answer != ECONNREFUSED || !is_socket(path->sun_path) || unlink(path->sun_path) != 0)

@@ -60,7 +60,7 @@ static void take_sockets(void)
     unsigned long long count = number_of("LISTEN_FDS");
     if (number_of("LISTEN_PID") != (unsigned long long)getpid())
         return;
-    manager.passed = count < PASSED_MAX ? (unsigned)count : PASSED_MAX;
+    manager.passed = count < PASSED_MAX ? (unsigned)count : PASSED_MAX; /* more than anybody may listen on */
     for (unsigned i = 0; i < manager.passed; i++) {
         manager.names[i] = "";
         (void)fcntl(PASSED_FIRST + (int)i, F_SETFD, FD_CLOEXEC);

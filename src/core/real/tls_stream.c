@@ -209,6 +209,19 @@ long tls_stream_peek(struct tls_stream *stream, uint8_t *to, size_t length)
     return got;
 }
 
+/* Whoever writes waits until he can, and nothing else. So where OpenSSL has to read first (the peer has begun with a message
+ * of the handshake, RFC 8446 4.6, and not sent the rest in the same record, as all do) he would wait for ever. */
+static long failed_to_write(struct tls_stream *stream, int result, int system_error)
+{
+    long why = failed(stream, result, system_error);
+    if (why == -EAGAIN && !stream->wants_write) {
+        stream->has_failed = true;
+        return -ECONNRESET;
+    }
+    stream->wants_write = false;
+    return why;
+}
+
 long tls_stream_write(struct tls_stream *stream, const uint8_t *bytes, size_t length)
 {
     size_t used = 0, sent = 0;
@@ -220,8 +233,7 @@ long tls_stream_write(struct tls_stream *stream, const uint8_t *bytes, size_t le
         int result = SSL_write_ex(stream->ssl, bytes + used, length - used, &sent);
         int system_error = errno;
         if (result != 1) {
-            long why = failed(stream, result, system_error);
-            stream->wants_write = false; /* whoever writes waits for that anyway */
+            long why = failed_to_write(stream, result, system_error);
             return used > 0 ? (long)used : why == 0 ? -EPIPE : why;
         }
         used += sent;
@@ -236,7 +248,8 @@ bool tls_stream_has_rest(const struct tls_stream *stream)
 
 size_t tls_stream_pending(const struct tls_stream *stream)
 {
-    return (size_t)SSL_pending(stream->ssl);
+    enum { RECORD_MOST = 16 * 1024 + 256 + 5 }; /* RFC 8446 5.2: of one that is not decrypted yet */
+    return SSL_has_pending(stream->ssl) ? (size_t)SSL_pending(stream->ssl) + RECORD_MOST : 0;
 }
 
 bool tls_stream_wants_write(const struct tls_stream *stream)
@@ -261,6 +274,9 @@ void tls_stream_close(struct tls_stream **stream)
 {
     if (*stream == NULL)
         return;
+    bool is_under_way = (*stream)->ssl != NULL && !(*stream)->is_secure && !SSL_in_before((*stream)->ssl);
+    if (is_under_way && !(*stream)->has_failed)
+        count(*stream, METRIC_HANDSHAKE_FAILED);
     SSL_free((*stream)->ssl);
     ERR_clear_error();
     account_free(ACCOUNT_CONNECTION, stream, sizeof **stream);

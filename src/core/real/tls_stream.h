@@ -20,8 +20,10 @@ long tls_stream_peek(struct tls_stream *stream, uint8_t *to, size_t length);
 /* As socket_write. -EPIPE before hands are shaken: nobody could read it. What it did not take must be offered again. */
 long tls_stream_write(struct tls_stream *stream, const uint8_t *bytes, size_t length);
 
-/* Bytes that can be read without the kernel's telling of more. */
+/* Whether there is more to be read, or an end or an error to be told, of which the kernel will not tell any more. */
 bool tls_stream_has_rest(const struct tls_stream *stream);
+
+/* How many bytes may come of what was read from the socket already; never less than do. */
 size_t tls_stream_pending(const struct tls_stream *stream);
 
 /* The last read can only go on when the socket can be written to. */
