@@ -113,12 +113,13 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 static SSL_CTX *open_context(void)
 {
     static const unsigned char id[] = "penstock";
+    static char groups[] = "X25519:P-256:P-384"; /* those that cost a server little */
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL)
         return NULL;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
-    SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384"); /* those that cost a server little */
+    SSL_CTX_set1_groups_list(context, groups);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context,

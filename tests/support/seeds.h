@@ -1,6 +1,7 @@
 /* Runs a test once for each of many seeds, and says which one it was when it fails.
  *
- * SEED=57 in the environment repeats that one alone; SEEDS=20 runs twenty times as many. */
+ * SEED=57 in the environment repeats that one alone; SEEDS=20 runs twenty times as many; FIRST_SEED=1000 begins there, with
+ * seeds that nobody has seen. */
 #pragma once
 
 #include <setjmp.h>
@@ -20,13 +21,18 @@ static inline uint64_t seeds_number(const char *name, uint64_t otherwise)
     return number != 0 ? number : otherwise;
 }
 
+static inline uint64_t seeds_first(void)
+{
+    return seeds_number("SEED", seeds_number("FIRST_SEED", 1));
+}
+
 static inline uint64_t seeds_last(uint64_t count)
 {
-    return seeds_number("SEED", count * seeds_number("SEEDS", 1));
+    return seeds_number("SEED", seeds_first() + count * seeds_number("SEEDS", 1) - 1);
 }
 
 /* for_seeds (200) { machine_start(seed, ...); ...; } */
-#define for_seeds(count) for (seed = seeds_number("SEED", 1); seed <= seeds_last(count) || (seed = 0, 0); seed++)
+#define for_seeds(count) for (seed = seeds_first(); seed <= seeds_last(count) || (seed = 0, 0); seed++)
 
 /* The thread sanitizer is slow, and one thread runs everything here: a quarter is enough under it. */
 #ifdef __SANITIZE_THREAD__
