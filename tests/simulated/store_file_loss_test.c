@@ -285,11 +285,12 @@ static void an_intent_removes_what_it_names_and_nothing_else(void **state)
                  {"\n\n../key\n/\n.penstock/meta\n", false}};
     for_seeds(sizeof notes / sizeof notes[0] * 2)
     {
-        bool removes = notes[(seed - 1) / 2].removes;
+        unsigned number = (unsigned)((seed - 1) / 2 % (sizeof notes / sizeof notes[0]));
+        bool removes = notes[number].removes;
         stand_begin(seed, &(struct machine_habits){.has_no_attributes = seed % 2 == 0}, true);
         put_whole("a/key", 100);
         put_whole("b/key", 100);
-        leave_intent(notes[(seed - 1) / 2].note);
+        leave_intent(notes[number].note);
         stand_close();
         assert_true(stand_open(true, 0));
         assert_int_equal(stand_has("a/key"), !removes);
