@@ -69,7 +69,8 @@ bool boundary_read(struct span content_type, struct boundary *boundary_out, stru
 {
     struct span rest = span_trim(content_type);
     if (!is_form(&rest))
-        return error_set(error, ERROR_UNSUPPORTED_MEDIA_TYPE, "Only multipart/form-data is taken here.");
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA_TYPE,
+                         "Only multipart/form-data is taken here; a file alone goes to PUT /files/{key}.");
 
     struct parameter parameter;
     enum parameter_result result;
@@ -86,7 +87,8 @@ bool boundary_read(struct span content_type, struct boundary *boundary_out, stru
     }
     if (result == PARAMETER_BAD)
         return malformed(error, "has a parameter that can't be read; put the boundary in quotes");
-    return boundary_out->length > 0 || malformed(error, "has no boundary");
+    return boundary_out->length > 0 ||
+           malformed(error, "has no boundary; let the client that writes the form set this field");
 }
 
 struct span boundary_dashed(const struct boundary *boundary)

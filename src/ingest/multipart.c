@@ -86,7 +86,7 @@ static enum multipart_event step_delimiter(struct multipart *multipart, struct r
  * latter). */
 static enum multipart_event refuse_line(const struct multipart *multipart, struct reading *reading)
 {
-    static const char what[] = "is followed by something else than two dashes or a line end";
+    static const char what[] = "is followed by something else than two dashes or a line end (CR LF)";
     if (multipart->part.number == 0)
         error_set(reading->error, ERROR_MALFORMED_MULTIPART, "The form's first boundary %s.", what);
     else
