@@ -188,7 +188,8 @@ static bool open_store(struct server *server, struct error *error)
                                 .loop_count = server->worker_count,
                                 .is_durable = settings->durable,
                                 .min_free = settings->min_free,
-                                .reserve_blocks = RESERVE_BLOCKS};
+                                .reserve_blocks = RESERVE_BLOCKS,
+                                .budget = server->uploads};
     struct store_url url;
     if (!settings_store(settings, &url, error))
         return false;

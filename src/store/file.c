@@ -93,6 +93,39 @@ bool file_call_run(struct file_call *call, void (*step)(struct file_call *), voi
     return false;
 }
 
+/* ---- who is left alone ---- */
+
+enum { ORPHANS_SHARE = 4 }; /* of the budget, for requests; what they are beyond it is on top of it */
+
+static void charge(struct file_store *store, int64_t bytes)
+{
+    atomic_fetch_add_explicit(&store->orphaned, bytes, memory_order_relaxed);
+    if (store->terms.budget != NULL)
+        budget_charge(store->terms.budget, bytes);
+}
+
+void file_call_orphan(struct file_call *call, size_t bytes)
+{
+    if (call->orphaned > 0)
+        return;
+    call->orphaned = bytes;
+    charge(call->store, (int64_t)bytes);
+}
+
+void file_call_release(struct file_call *call)
+{
+    if (call->orphaned > 0)
+        charge(call->store, -(int64_t)call->orphaned);
+    call->orphaned = 0;
+}
+
+bool file_store_is_stuck(struct file_store *store)
+{
+    const struct budget *budget = store->terms.budget;
+    int64_t orphaned = atomic_load_explicit(&store->orphaned, memory_order_relaxed);
+    return budget != NULL && orphaned > (int64_t)(budget_size(budget) / ORPHANS_SHARE);
+}
+
 /* ---- opening ---- */
 
 /* What will lie in a folder is only as durable as its name. */

@@ -44,6 +44,7 @@ struct file_store {
     struct turns *turns;
     struct reserve **reserves;        /* one for each loop */
     _Atomic unsigned long_uploads;    /* that share the window of write_back */
+    _Atomic int64_t orphaned;         /* bytes, see file_call_orphan */
     _Atomic uint64_t free_of_debt_us; /* when the long calls so far will be paid off: see file_store_took */
 
     /* Inodes of folders whose names are durable, as far as it is remembered (file_folders.c). */
@@ -58,6 +59,7 @@ struct file_call {
     void (*step)(struct file_call *call); /* what may block; touches nothing but what belongs to the call's owner */
     void (*then)(struct file_call *call);
     bool is_busy; /* on a thread */
+    size_t orphaned;
 };
 
 enum file_place {
@@ -70,6 +72,16 @@ enum file_place {
  * or on a thread, after which `then` is called on the loop (false). */
 bool file_call_run(struct file_call *call, void (*step)(struct file_call *), void (*then)(struct file_call *),
                    enum file_place place);
+
+/* So many bytes outlive whoever they were for (an upload that was aborted, a request whose client has gone) until the disk is
+ * done with this call. They count as used memory of the budget, or a disk that does not come back, and clients that
+ * come and go, would fill the memory. Once for each call; file_call_release when they are freed. */
+void file_call_orphan(struct file_call *call, size_t bytes);
+void file_call_release(struct file_call *call);
+
+/* Whether so much waits for the disk already that nobody waits for any more that more requests have to be refused. Uploads need
+ * not look: they wait for the budget. */
+bool file_store_is_stuck(struct file_store *store);
 
 /* Where steps run that end in a sync, if the store is durable. */
 static inline enum file_place file_place_of_syncs(const struct file_store *store)

@@ -37,12 +37,18 @@ static struct question *ask(struct store *opened_store, struct loop *loop, const
                             const struct conditions *conditions, struct store_call *asked)
 {
     size_t size = question_size(key, conditions);
+    struct file_store *store = container_of(opened_store, struct file_store, store);
+    if (file_store_is_stuck(store)) {
+        error_set(&asked->error, ERROR_STORE_UNAVAILABLE,
+                  "The store's disk does not answer, and too much waits for it; try again later.");
+        return NULL;
+    }
     struct question *question = account_alloc(ACCOUNT_STORE, size);
     if (question == NULL) {
         error_set(&asked->error, ERROR_OUT_OF_MEMORY, "There is no memory for this request; try again.");
         return NULL;
     }
-    question->call.store = container_of(opened_store, struct file_store, store);
+    question->call.store = store;
     question->call.loop = loop;
     question->asked = asked;
     question->file = -1;
@@ -76,6 +82,7 @@ static void answer(struct question *question)
         file_close(&question->file);
     }
     handle_close(question->call.loop, &question->handle);
+    file_call_release(&question->call);
     account_free(ACCOUNT_STORE, &question, question->size);
 }
 
@@ -213,6 +220,8 @@ void file_forget(struct store *store, struct store_call *call)
     (void)store;
     struct question *question = call->pending;
     call->pending = NULL;
-    if (question != NULL)
-        question->asked = NULL;
+    if (question == NULL)
+        return;
+    question->asked = NULL;
+    file_call_orphan(&question->call, question->size);
 }

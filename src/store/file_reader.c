@@ -24,6 +24,7 @@ static void free_reader(struct file_reader *reading)
 {
     file_close(&reading->file);
     handle_close(reading->call.loop, &reading->handle);
+    file_call_release(&reading->call);
     account_free(ACCOUNT_STORE, &reading, sizeof *reading);
 }
 
@@ -78,7 +79,9 @@ static void file_reader_close(struct reader *reader)
 {
     struct file_reader *reading = container_of(reader, struct file_reader, reader);
     reading->is_closed = true;
-    if (!reading->call.is_busy)
+    if (reading->call.is_busy)
+        file_call_orphan(&reading->call, sizeof *reading);
+    else
         free_reader(reading);
 }
 

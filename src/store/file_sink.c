@@ -39,7 +39,15 @@ void file_sink_free(struct file_sink *file)
     account_free(ACCOUNT_STORE, &file->object.digests, sizeof *file->object.digests);
     account_free(ACCOUNT_STORE, &file->conditions, sizeof *file->conditions);
     handle_close(file->call.loop, &file->handle);
+    file_call_release(&file->call);
     account_free(ACCOUNT_STORE, &file, file->size);
+}
+
+/* What it may hold at most. */
+static size_t held_most(const struct file_sink *file)
+{
+    return file->size + (file->conditions != NULL ? sizeof *file->conditions : 0) + sizeof *file->object.digests +
+           sizeof *file->turn;
 }
 
 /* Blocking: what was never published goes. */
@@ -63,6 +71,7 @@ void file_sink_leave(struct file_sink *file)
 {
     file->state = SINK_LEAVING;
     file->handle.owner = NULL;
+    file_call_orphan(&file->call, held_most(file));
     if (file->call.is_busy || file->write_back.call.is_busy)
         return; /* the call that is under way comes here again */
     file_sink_pass_turn(file);
@@ -311,6 +320,7 @@ static void file_abort(struct sink *sink, const struct error *why)
     } else if (file->state == SINK_PUBLISHING) {
         file->state = SINK_LEAVING; /* past the point of no return: it comes back to published() */
         file->handle.owner = NULL;
+        file_call_orphan(&file->call, held_most(file));
     } else {
         file_sink_leave(file);
     }

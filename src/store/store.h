@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/conditions.h"
+#include "core/budget.h"
 #include "flow/flow.h"
 #include "flow/reader.h"
 
@@ -132,6 +133,7 @@ struct store_terms {
     bool is_durable;
     uint64_t min_free;       /* file: free bytes that have to be left */
     unsigned reserve_blocks; /* for each loop: blocks that a store may need when it has to keep bytes */
+    struct budget *budget;   /* charged for what outlives an upload or a request; NULL: none is */
 };
 
 bool store_file_open(const char *folder, const struct store_terms *terms, struct store **store_out,

@@ -77,6 +77,11 @@ void machine_start(uint64_t seed, const struct machine_habits *habits)
     disk_open();
 }
 
+void machine_change(const struct machine_habits *habits)
+{
+    machine.habits = *habits;
+}
+
 void machine_watch(void (*check)(void *owner), void *owner)
 {
     machine.check = check;

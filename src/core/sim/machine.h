@@ -22,6 +22,7 @@ struct machine_habits {
     unsigned reset;         /* a connection is reset at a read or write */
     unsigned round_trip_us; /* what socket_round_trip_us says */
     uint64_t disk_bytes;    /* of the disk in all; 0: no limit */
+    unsigned descriptors;   /* of files and folders at once, until EMFILE; 0: no limit */
     bool has_no_unnamed_files, has_no_attributes; /* the filesystem lacks O_TMPFILE; extended attributes */
     bool has_no_swaps;                            /* it can't exchange names */
     bool has_no_careful_renames;                  /* it can't rename without replacing */
@@ -29,6 +30,7 @@ struct machine_habits {
 };
 
 void machine_start(uint64_t seed, const struct machine_habits *habits);
+void machine_change(const struct machine_habits *habits); /* from now on */
 
 /* Runs events on all loops until nothing is left to do or `most` events were run; the number of events that were run.
  * The clock moves on to the next timer when nothing else is left, up to `until_ms` of its own time (machine_now_ms; 0:
@@ -98,7 +100,9 @@ void client_free(struct client **client);
 bool machine_file_exists(const char *path);
 const uint8_t *machine_file(const char *path, size_t *length_out); /* NULL when there is none */
 unsigned machine_file_count(const char *folder);                   /* regular files beneath, folders not counted */
-unsigned machine_folder_count(const char *folder);                 /* folders beneath */
-void machine_mount(const char *path);                              /* another filesystem, at an empty folder */
+void machine_files(const char *folder, void (*each)(void *owner, const char *path, const uint8_t *bytes, size_t length),
+                   void *owner); /* tells all regular files beneath, in no order; `path` is from there */
+unsigned machine_folder_count(const char *folder); /* folders beneath */
+void machine_mount(const char *path);              /* another filesystem, at an empty folder */
 void machine_put_file(const char *path, const void *bytes,
                       size_t length); /* durable, with its folders, whatever is there */
