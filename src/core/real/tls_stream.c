@@ -178,15 +178,20 @@ static void stage(struct tls_stream *stream, uint8_t *to, size_t length)
     long got = receive(stream->fd, to + HELD_MOST, length - HELD_MOST);
     stream->staged = (struct staged){
         .is_used = true, .at = to + HELD_MOST, .left = got > 0 ? (size_t)got : 0, .then = got > 0 ? -EAGAIN : (int)got};
+    SSL_clear_mode(stream->ssl, SSL_MODE_RELEASE_BUFFERS); /* one for all these records, and not a new one for each */
 }
 
 /* Bytes are left only when OpenSSL can't go on before it has written (a new key that the peer has asked for, while it
  * reads nothing): there is nowhere to keep them. */
 static void unstage(struct tls_stream *stream, long last)
 {
+    if (!stream->staged.is_used)
+        return;
     if (stream->staged.left > 0 && last == -EAGAIN)
         stream->has_failed = stream->has_rest = true;
     stream->staged = (struct staged){0};
+    SSL_set_mode(stream->ssl, SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_free_buffers(stream->ssl); /* 0: a part of a record is there */
 }
 
 /* As many records as there is room for: whatever ends that, when something was read before, is told by the next call. */
