@@ -12,6 +12,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -27,6 +28,7 @@ LOGS = BUILD / "test-logs"
 TESTS = ROOT / "tests"
 CORES = len(os.sched_getaffinity(0))
 KILLS = int(os.environ.get("KILLS", "100"))  # of tests/integration/test_kill.py, each less than a second
+NEW_SEEDS = int(os.environ.get("NEW_SEEDS", "2"))  # times as many as the simulated tests run otherwise
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "15"))
 SOURCES = ("src", "include", "tests", "bench")  # what is formatted
 TAIL = 40  # lines of a failed task's output that are shown
@@ -155,6 +157,20 @@ def unit_step(kind, preset):
         path = source.relative_to(TESTS).with_suffix("")
         tasks.append(tap_task(f"{kind}-{preset}/{path.relative_to(kind)}", [BUILD / preset / "tests" / path], 180))
     return Step(f"{kind}-{preset}", [f"build-{preset}"], tasks)
+
+
+def seeds_step():
+    """The simulated server with seeds that nobody has seen, and with those that have ever failed."""
+    folder = BUILD / "dev/tests/simulated"
+    kept = [line.split() for line in (TESTS / "simulated/failed_seeds").read_text().splitlines()
+            if line and not line.startswith("#")]
+    tasks = [tap_task(f"seeds/{test} {seed}", ["env", f"SEED={seed}", folder / test], 180) for test, seed in kept]
+    first = random.randrange(1_000_000, 1 << 40)
+    for family in ("road", "upload", "form", "conn", "store", "crowd"):  # others count on their seeds
+        for source in sorted((TESTS / "simulated").glob(f"{family}*_test.c")):
+            tasks.append(tap_task(f"seeds/{source.stem} from {first}",
+                                  ["env", f"FIRST_SEED={first}", f"SEEDS={NEW_SEEDS}", folder / source.stem], 300))
+    return Step("seeds", ["build-dev"], tasks)
 
 
 # ---- reading the sources ---------------------------------------------------------------------------------------------
@@ -315,6 +331,7 @@ def all_steps(patterns):
         Step("layers", tasks=[tap_task("layers", ["/usr/bin/python3", "-B", TESTS / "layers.py"], 60)]),
         *(build_step(preset) for preset in ("release", "dev", "tsan", "fuzz")),
         *(unit_step(kind, preset) for preset in ("dev", "tsan") for kind in ("unit", "simulated")),
+        seeds_step(),
         integration_step(patterns),
         Step("fuzz", ["build-fuzz"], [fuzz_task(source) for source in sorted((TESTS / "fuzz").glob("*_fuzz.c"))]),
         plain_step("cppcheck", cppcheck_command),

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 
+enum { KEPT_ERROR_MOST = sizeof((struct error *)0)->detail };
+
 struct kept_error {
     enum error_code code;
     char *detail; /* NULL: there was no memory for it */

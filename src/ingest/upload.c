@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "core/account.h"
+#include "core/kept_error.h"
 #include "core/log.h"
 
 enum { KEPT_MOST = 3 * BLOCK_SIZE /* of one upload, when its store keeps: one block fills while others are written */ };
@@ -312,7 +313,7 @@ size_t upload_floor(const struct intake *intake, const struct upload_terms *term
 {
     size_t own = /* go_on_alone */
         terms->is_part ? 0 : strlen(terms->meta.key) + strlen(terms->request_id) + strlen(terms->who) + 3;
-    return sizeof(struct upload) + sizeof(struct digests) + own +
+    return sizeof(struct upload) + sizeof(struct digests) + own + KEPT_ERROR_MOST /* the store's, until it is told */ +
            intake->store->ops->floor(intake->store, &terms->meta) + hasher_cost(terms->kinds);
 }
 

@@ -47,7 +47,7 @@ void file_sink_free(struct file_sink *file)
 static size_t held_most(const struct file_sink *file)
 {
     return file->size + (file->conditions != NULL ? sizeof *file->conditions : 0) + sizeof *file->object.digests +
-           sizeof *file->turn;
+           sizeof *file->turn + KEPT_ERROR_MOST;
 }
 
 /* Blocking: what was never published goes. */

@@ -111,12 +111,14 @@ void road_check_idle(const struct road *road)
 }
 
 /* Everything that uploads are charged for, but blocks, which the store has from the start. */
+static const enum account holding[] = {ACCOUNT_FORM, ACCOUNT_UPLOAD, ACCOUNT_STORE};
+enum { HOLDING = sizeof holding / sizeof holding[0] };
+
 static int64_t held(const struct road *road)
 {
-    static const enum account accounts[] = {ACCOUNT_FORM, ACCOUNT_UPLOAD, ACCOUNT_STORE};
     int64_t bytes = 0;
-    for (unsigned i = 0; i < sizeof accounts / sizeof accounts[0]; i++)
-        bytes += account_used(accounts[i]) - road->idle[accounts[i]];
+    for (unsigned i = 0; i < HOLDING; i++)
+        bytes += account_used(holding[i]) - road->idle[holding[i]];
     return bytes;
 }
 
@@ -124,8 +126,12 @@ void road_check_tickets(void *owner)
 {
     const struct road *road = owner;
     int64_t promised = budget_used(road->server->uploads);
-    if (held(road) > promised)
-        fail_msg("%lld bytes are held, and the tickets are for %lld", (long long)held(road), (long long)promised);
+    if (held(road) <= promised)
+        return;
+    for (unsigned i = 0; i < HOLDING; i++)
+        print_error("%s: %lld bytes\n", account_word(holding[i]),
+                    (long long)(account_used(holding[i]) - road->idle[holding[i]]));
+    fail_msg("%lld bytes are held, and the tickets are for %lld", (long long)held(road), (long long)promised);
 }
 
 void road_end(struct road *road)

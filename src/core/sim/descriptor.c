@@ -12,6 +12,7 @@ enum { FIRST_NUMBER = 1000, SLOW_LEAST_MS = 10, SLOW_MOST_MS = 100 };
 static struct {
     struct descriptor **all; /* a number is never given twice, so that whoever uses one after closing it is found */
     size_t count, size;
+    size_t open;
     size_t lost; /* numbers before this one were open when the power went */
     uint64_t calls, fails_at, again_after;
     int failure;
@@ -49,8 +50,9 @@ int call_begin(enum call_kind kind)
     if (machine_chance(machine_habits()->slow_call))
         clock_spend(1000 * (SLOW_LEAST_MS + machine_random(SLOW_MOST_MS - SLOW_LEAST_MS + 1)));
     if (machine_chance(machine_habits()->file_error))
-        return failures[kind == CALL_WRITES ? machine_random(3) : 0];
-    return 0;
+        return failures[kind == CALL_WRITES || kind == CALL_CREATES ? machine_random(3) : 0];
+    bool opens = kind == CALL_OPENS || kind == CALL_CREATES;
+    return opens && machine_habits()->descriptors > 0 && table.open >= machine_habits()->descriptors ? -EMFILE : 0;
 }
 
 /* ---- descriptors ---- */
@@ -69,6 +71,7 @@ int descriptor_open(struct inode *inode, bool writes, const char *what)
     span_copy(span_of(what), descriptor->what, sizeof descriptor->what);
     inode->opens++;
     inode_charge(inode);
+    table.open++;
     table.all[table.count] = descriptor;
     return FIRST_NUMBER + (int)table.count++;
 }
@@ -113,6 +116,7 @@ static void close_one(size_t index)
     if (inode->lock_owner == descriptor)
         inode->lock_owner = NULL;
     free(descriptor);
+    table.open--;
     inode->opens--;
     inode_settle(inode);
 }

@@ -116,7 +116,7 @@ struct descriptor {
     char what[64]; /* for people */
 };
 
-enum call_kind { CALL_READS, CALL_WRITES };
+enum call_kind { CALL_READS, CALL_OPENS, CALL_WRITES, CALL_CREATES }; /* the second of each gives a descriptor */
 
 /* Every call of the face that can fail begins here: 0, or the error that it has to give. */
 int call_begin(enum call_kind kind);

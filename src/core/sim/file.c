@@ -13,7 +13,7 @@ enum { ATTRIBUTES_ROOM = 4000, ATTRIBUTE_LONGEST = 65536 }; /* ext4 with blocks 
 int file_create_unnamed(int folder)
 {
     struct inode *parent;
-    int result = call_begin(CALL_WRITES);
+    int result = call_begin(CALL_CREATES);
     if (result == 0)
         result = descriptor_folder(folder, &parent);
     if (result != 0)
@@ -45,7 +45,7 @@ int file_create_named(int folder, const char *name)
 {
     assert(file_is_name(name));
     struct place place = {0};
-    int result = call_begin(CALL_WRITES);
+    int result = call_begin(CALL_CREATES);
     if (result == 0)
         result = find_free(folder, name, &place);
     if (result < 0)
@@ -60,7 +60,7 @@ int file_create_named(int folder, const char *name)
 int file_open_read(int folder, const char *path)
 {
     struct place place = {0};
-    int result = call_beneath(CALL_READS, folder, path, &place);
+    int result = call_beneath(CALL_OPENS, folder, path, &place);
     if (result != 0)
         return result;
     return place.inode != NULL ? descriptor_open(place.inode, false, path) : -ENOENT;

@@ -29,7 +29,7 @@ int folder_open(const char *path, bool make)
 {
     struct place place = {0};
     const char *beneath = path + strspn(path, "/");
-    int result = call_begin(make ? CALL_WRITES : CALL_READS);
+    int result = call_begin(make ? CALL_CREATES : CALL_OPENS);
     if (result == 0)
         result = place_find(disk_root(), path[0] == '/' && *beneath == '\0' ? "." : beneath, &place);
     if (result == 0 && place.inode == NULL && make) {
@@ -43,7 +43,7 @@ int folder_open(const char *path, bool make)
 int folder_open_beneath(int folder, const char *path)
 {
     struct place place = {0};
-    int result = call_beneath(CALL_READS, folder, path, &place);
+    int result = call_beneath(CALL_OPENS, folder, path, &place);
     return result != 0 ? result : open_found(&place, path);
 }
 

@@ -1,4 +1,5 @@
 /* The simulated disk as a test sees it: past all faults, and without descriptors. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/sim/disk.h"
@@ -40,6 +41,32 @@ unsigned machine_file_count(const char *folder)
 {
     const struct inode *inode = find(folder);
     return inode != NULL ? count_beneath(inode, false) : 0;
+}
+
+struct telling {
+    void (*each)(void *owner, const char *path, const uint8_t *bytes, size_t length);
+    void *owner;
+};
+
+static void tell_beneath(const struct inode *folder, const char *path, const struct telling *telling)
+{
+    for (const struct entry *entry = folder->entries; entry != NULL; entry = entry->next) {
+        const struct inode *inode = entry->inode;
+        char beneath[4096];
+        snprintf(beneath, sizeof beneath, "%s%s%s", path, *path == '\0' ? "" : "/", entry->name);
+        if (inode->is_folder)
+            tell_beneath(inode, beneath, telling);
+        else
+            telling->each(telling->owner, beneath, inode->now.bytes, inode->now.size);
+    }
+}
+
+void machine_files(const char *folder, void (*each)(void *owner, const char *path, const uint8_t *bytes, size_t length),
+                   void *owner)
+{
+    const struct inode *inode = find(folder);
+    if (inode != NULL)
+        tell_beneath(inode, "", &(struct telling){each, owner});
 }
 
 unsigned machine_folder_count(const char *folder)
