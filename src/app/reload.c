@@ -68,6 +68,20 @@ static void warn_of_certificate(const struct settings *settings)
     warn_of_file("certificate_ends", settings->tls_cert, detail);
 }
 
+static void warn_of_connections(const struct settings *settings)
+{
+    struct record record;
+    if (!log_begin(&record, LOG_WARN, "connections_fewer"))
+        return;
+    log_number(&record, "asked_for", settings->connections_asked_for);
+    log_number(&record, "connections", settings->max_connections);
+    log_text(
+        &record, "detail",
+        span_of(
+            "More than the descriptors that may be open (ulimit -Hn) are enough for; the others wait in the backlog."));
+    log_end(&record);
+}
+
 void reload_warn(const struct settings *settings)
 {
     if (settings->token_file != NULL && process_shows_to_all(settings->token_file))
@@ -78,6 +92,8 @@ void reload_warn(const struct settings *settings)
                      "Every user of this machine may read the certificate's key; chmod o-r it.");
     if (settings->tls != NULL)
         warn_of_certificate(settings);
+    if (settings->connections_asked_for > 0)
+        warn_of_connections(settings);
 }
 
 /* ---- one snapshot after another ---- */

@@ -124,15 +124,21 @@ static bool check_threads(const struct settings *settings, struct error *error)
     return refuse_number(settings, SETTING_threads, settings->threads, error, reason);
 }
 
-static bool check_connections(const struct settings *settings, const struct machine *machine, struct error *error)
+/* More than the descriptors suffice for stay in the backlog, as more than max_connections do: nothing is lost by that, so
+ * it is only told. */
+static bool fit_connections(struct settings *settings, const struct machine *machine, struct error *error)
 {
     char reason[128];
     uint64_t connections = settings->max_connections, own = needed_descriptors(settings);
     uint64_t most = machine->descriptors > own ? machine->descriptors - own : 0;
     if (is_default(settings, SETTING_max_connections) || connections <= most)
         return true;
-    snprintf(reason, sizeof reason, "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for %" PRIu64,
-             machine->descriptors, most);
+    settings->connections_asked_for = connections;
+    settings->max_connections = most;
+    if (most > 0)
+        return true;
+    snprintf(reason, sizeof reason, "the %" PRIu64 " descriptors that may be open (ulimit -Hn) are enough for none",
+             machine->descriptors);
     return refuse_number(settings, SETTING_max_connections, connections, error, reason);
 }
 
@@ -149,5 +155,5 @@ bool resolve_settings(struct settings *settings, const struct machine *machine, 
 {
     compute_defaults(settings, machine);
     return check_addresses(settings, error) && check_threads(settings, error) &&
-           check_connections(settings, machine, error) && check_proxies(settings, error);
+           fit_connections(settings, machine, error) && check_proxies(settings, error);
 }

@@ -42,8 +42,9 @@ struct settings {
     uint64_t max_form_files;
     uint64_t max_form_parts;
     uint64_t max_form_fields_size;
-    uint64_t max_connections; /* resolved: see resolve.c */
-    uint64_t idle_timeout;    /* milliseconds, as all durations */
+    uint64_t max_connections;       /* resolved: see resolve.c */
+    uint64_t connections_asked_for; /* 0, or more than max_connections: the descriptors do not suffice for them */
+    uint64_t idle_timeout;          /* milliseconds, as all durations */
     uint64_t head_timeout;
     uint64_t body_timeout;
     uint64_t linger_timeout;

@@ -154,7 +154,10 @@ static void write_wrong(struct order *order)
 static void write_order(struct order *order, unsigned number)
 {
     const char *expects = is_one_in(8) ? "Expect: 100-continue\r\n" : "";
-    snprintf(order->key, sizeof order->key, "%u/%u", number % 5, number);
+    if (order->asked == ASKED_SHARED)
+        snprintf(order->key, sizeof order->key, "shared/%u", number % 3);
+    else
+        snprintf(order->key, sizeof order->key, "%u/%u", number % 5, number);
     order->body = new_body();
     switch (order->asked) {
     case ASKED_FORM:
@@ -169,9 +172,6 @@ static void write_order(struct order *order, unsigned number)
     case ASKED_CHUNKED:
         text_put_chunked(&order->text, order->key, &order->body, expects, 1 + order->body.size / 3, "");
         break;
-    case ASKED_SHARED:
-        snprintf(order->key, sizeof order->key, "shared/%u", number % 3);
-        /* fall through */
     default:
         text_put(&order->text, order->key, &order->body, expects);
         break;
@@ -238,7 +238,8 @@ static void go_on(struct order *order)
         break;
     case HABIT_DEAF:
         client_stop_reading(order->client, !is_one_in(3));
-        /* fall through */
+        say(order, 1 + chance(50000));
+        break;
     case HABIT_BURSTY:
         say(order, 1 + chance(is_one_in(4) ? 300 : 50000));
         break;

@@ -78,10 +78,8 @@ static const struct {
     {"--memory-limit 256MiB --threads 65", 4096,
      "--threads is `65`, but the memory limit of 256MiB is enough for 64; 260MiB would do."},
     {"--max-connections 900", 1006, NULL},
-    {"--max-connections 900", 1005,
-     "--max-connections is `900`, but the 1005 descriptors that may be open (ulimit -Hn) are enough for 899."},
     {"--max-connections 900", 10,
-     "--max-connections is `900`, but the 10 descriptors that may be open (ulimit -Hn) are enough for 0."},
+     "--max-connections is `900`, but the 10 descriptors that may be open (ulimit -Hn) are enough for none."},
     {"--listen localhost:80 --listen [::1]:80 --listen unix:/a", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous", 4096, NULL},
     {"--listen 0.0.0.0:80 --allow-anonymous=no", 4096,
@@ -111,6 +109,21 @@ static void what_does_not_fit_together_is_refused(void **state)
     }
 }
 
+static void of_connections_there_are_as_many_as_the_descriptors_allow(void **state)
+{
+    struct settings settings;
+    struct error error = {0};
+    struct machine enough = {4, 0, 1006}, small = {4, 0, 1005};
+    assert_true(resolve("--max-connections 900", enough, &settings, &error));
+    assert_int_equal(settings.max_connections, 900);
+    assert_int_equal(settings.connections_asked_for, 0);
+    settings_free(&settings);
+    assert_true(resolve("--max-connections 900", small, &settings, &error));
+    assert_int_equal(settings.max_connections, 899);
+    assert_int_equal(settings.connections_asked_for, 900);
+    settings_free(&settings);
+}
+
 /* Twenty thousand slow clients are what the default memory limit is tested with. */
 static void the_default_memory_limit_takes_twenty_thousand_connections(void **state)
 {
@@ -130,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_follow_the_machine),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
+        cmocka_unit_test(of_connections_there_are_as_many_as_the_descriptors_allow),
         cmocka_unit_test(the_default_memory_limit_takes_twenty_thousand_connections),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
