@@ -47,6 +47,8 @@ static bool plan_read(struct plan *plan, int argc, char **argv)
         {"same-keys", .number = &plan->same_keys, .help = "rotate over so many keys a thread; 0: a new one each time"},
         {"chunk", .number = &plan->chunk, .help = "send chunked, bytes a chunk; 0: Content-Length"},
         {"form", .is_on = &plan->posts_forms, .help = "POST each file to /upload in a form; not chunked"},
+        {"tus", .is_on = &plan->posts_tus,
+         .help = "POST each file to the path's prefix as tus does, all in one request"},
         {"sndbuf", .number = &plan->sndbuf, .help = "SO_SNDBUF; 0 leaves it"},
         {"verify", .is_on = &plan->verifies, .help = "compare the crc32c in each answer"},
         {"seed", .number = &plan->seed, .help = "of bodies, cuts and drips"},
@@ -67,7 +69,7 @@ static bool plan_read(struct plan *plan, int argc, char **argv)
         plan->connections = plan->count;
     if (plan->threads > plan->connections)
         plan->threads = plan->connections;
-    if (plan->posts_forms && plan->chunk > 0)
+    if (plan->posts_forms + plan->posts_tus + (plan->chunk > 0) > 1)
         return false;
     return url != NULL && target_read(&plan->target, url) && plan->threads >= 1 && plan->threads <= THREADS_LIMIT &&
            plan->drip_ms > 0;

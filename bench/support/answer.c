@@ -30,11 +30,16 @@ static void head_read(struct answer *answer)
 
     const char *size = field_find(head, "\r\nContent-Length:");
     bool has_body = answer->status != 204 && answer->status != 304;
+    answer->closes = field_find(head, "\r\nConnection: close") != NULL;
+    if (has_body && size == NULL && field_find(head, "\r\nTransfer-Encoding: chunked") != NULL) {
+        memset(answer->tail, 0, sizeof answer->tail);
+        answer->state = ANSWER_CHUNKS;
+        return;
+    }
     if (has_body && size == NULL) {
         answer->state = ANSWER_BROKEN;
         return;
     }
-    answer->closes = field_find(head, "\r\nConnection: close") != NULL;
     answer->size = answer->left = has_body ? strtoull(size, NULL, 10) : 0;
     answer->text[0] = '\0';
     answer->state = answer->left > 0 ? ANSWER_BODY : ANSWER_COMPLETE;
@@ -76,12 +81,27 @@ static size_t body_take(struct answer *answer, const char *bytes, size_t length)
     return length;
 }
 
+/* Up to the last chunk. */
+static size_t chunks_take(struct answer *answer, const char *bytes, size_t length)
+{
+    size_t taken = 0;
+    while (taken < length && answer->state == ANSWER_CHUNKS) {
+        memmove(answer->tail, answer->tail + 1, sizeof answer->tail - 1);
+        answer->tail[sizeof answer->tail - 1] = bytes[taken++];
+        if (memcmp(answer->tail, "0\r\n\r\n", sizeof answer->tail) == 0)
+            answer->state = ANSWER_COMPLETE;
+    }
+    return taken;
+}
+
 size_t answer_take(struct answer *answer, const char *bytes, size_t length)
 {
     size_t taken = 0;
     while (taken < length && answer->state < ANSWER_COMPLETE) {
-        taken += answer->state == ANSWER_HEAD ? head_take(answer, bytes + taken, length - taken)
-                                              : body_take(answer, bytes + taken, length - taken);
+        size_t (*take)(struct answer *, const char *, size_t) = answer->state == ANSWER_HEAD     ? head_take
+                                                                : answer->state == ANSWER_CHUNKS ? chunks_take
+                                                                                                 : body_take;
+        taken += take(answer, bytes + taken, length - taken);
     }
     return taken;
 }

@@ -1,7 +1,7 @@
 /* One answer on its way in. Pure: bytes in, values out.
  *
- * Understands what the servers of this bench send: a status, Content-Length, Connection: close; interim answers are
- * skipped. Anything else is BROKEN.
+ * Understands what the servers of this bench send: a status, Content-Length or chunks, Connection: close; interim answers
+ * are skipped. Anything else is BROKEN.
  */
 #ifndef BENCH_ANSWER_H
 #define BENCH_ANSWER_H
@@ -15,6 +15,7 @@
 enum answer_state {
     ANSWER_HEAD,
     ANSWER_BODY,
+    ANSWER_CHUNKS, /* short, so that nothing but the last one looks like it */
     ANSWER_COMPLETE,
     ANSWER_BROKEN,
 };
@@ -24,6 +25,7 @@ struct answer {
     int status;
     bool closes;
     uint64_t size, left;        /* of the body */
+    char tail[5];               /* of the chunks so far */
     size_t length;              /* of text: the head while it comes, then as much of the body as fits */
     char text[ANSWER_TEXT + 1]; /* ends with a zero from BODY on */
 };

@@ -3,11 +3,13 @@
 import json
 import mmap
 import os
+import random
 import re
 import resource
 import shlex
 import shutil
 import signal
+import statistics
 import subprocess
 import tempfile
 import threading
@@ -18,10 +20,28 @@ TICKS_S = os.sysconf("SC_CLK_TCK")
 SAMPLE_S = 0.005
 READY_S = 20
 STOP_S = 20
+RESAMPLES = 4000
+
+
+def processes(pid):
+    """The process and all that it has started: a server may have workers."""
+    found = [pid]
+    for each in found:
+        try:
+            for thread in os.listdir(f"/proc/{each}/task"):
+                with open(f"/proc/{each}/task/{thread}/children") as file:
+                    found += map(int, file.read().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it ended just now
+    return found
 
 
 def cpu_seconds(pid):
-    """User and system time of all threads. The scheduler's own count where there is one: ticks of 10 ms are coarse."""
+    """User and system time of a server. The scheduler's own count where there is one: ticks of 10 ms are coarse."""
+    return sum(map(process_cpu_seconds, processes(pid)))
+
+
+def process_cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     by_ticks = (int(fields[11]) + int(fields[12])) / TICKS_S
@@ -37,13 +57,24 @@ def cpu_seconds(pid):
 
 
 def memory_bytes(pid):
-    """What the process holds itself: anonymous and shared memory, not its program text."""
+    """What a server holds itself: anonymous and shared memory, not its program text.
+
+    What workers still share with their parent counts for each of them, while idle as well.
+    """
     held = 0
-    with open(f"/proc/{pid}/status") as file:
-        for line in file:
-            if line.startswith(("RssAnon:", "RssShmem:")):
-                held += int(line.split()[1]) * 1024
+    for each in processes(pid):
+        with open(f"/proc/{each}/status") as file:
+            for line in file:
+                if line.startswith(("RssAnon:", "RssShmem:")):
+                    held += int(line.split()[1]) * 1024
     return held
+
+
+def socket_memory_bytes():
+    """What the kernel holds for all TCP sockets of the machine, on both sides."""
+    with open("/proc/net/sockstat") as file:
+        words = next(line for line in file if line.startswith("TCP:")).split()
+    return int(words[words.index("mem") + 1]) * mmap.PAGESIZE
 
 
 def machine_seconds():
@@ -62,6 +93,13 @@ def own_seconds():
     return total
 
 
+def interval(values):
+    """Median, and the bounds within which it lies in 90 of 100 draws from these values."""
+    chance = random.Random(1)
+    medians = sorted(statistics.median(chance.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    return statistics.median(values), medians[RESAMPLES // 20], medians[-RESAMPLES // 20]
+
+
 def memory_touch(size):
     """Takes so much memory and gives it back, at most half of what there is.
 
@@ -75,18 +113,19 @@ def memory_touch(size):
 
 
 class Watch(threading.Thread):
-    """Samples a process's memory until it is stopped, and keeps the peak."""
+    """Samples a server's memory and the sockets' until it is stopped, and keeps the peaks."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
         self.pid = pid
-        self.peak = 0
+        self.peak = self.socket_peak = 0
         self.stopped = threading.Event()
 
     def run(self):
         while not self.stopped.wait(SAMPLE_S):
             try:
                 self.peak = max(self.peak, memory_bytes(self.pid))
+                self.socket_peak = max(self.socket_peak, socket_memory_bytes())
             except (FileNotFoundError, ProcessLookupError):
                 return
 
@@ -133,6 +172,7 @@ class Server:
         os.mkdir(files)
         is_null = self.store == "null"
         values = {
+            "root": self.root,
             "data": os.path.join(self.root, "data"),
             "store_url": "null:" if is_null else "file://" + files,
             "folder": "null" if is_null else files,
@@ -214,6 +254,7 @@ class Load:
             "cpu_gib": cpu / gib if gib else 0,
             "cpu_req_us": cpu / load["ok"] * 1e6 if load["ok"] else 0,
             "peak_mib": server.above_idle_mib(watch.stop()),
+            "socket_peak_mib": watch.socket_peak / MIB,
             "load_busy": load["cpu_s"] / load["seconds"],
             "server_busy": cpu / seconds,
             "others": max(0, others) / seconds / os.cpu_count(),

@@ -27,6 +27,7 @@ struct plan {
     bool finishes;                        /* slow: complete the bodies after holding */
     bool cuts_by_reset, cuts_by_end;      /* abort: RST, FIN, or either */
     bool posts_forms;                     /* POST /upload with the file in a form, in place of PUT */
+    bool posts_tus;                       /* POST the prefix, as tus creates an upload with its bytes */
     bool verifies;
     char crc[CRC32C_TEXT]; /* of a body, where verifies */
 };

@@ -59,14 +59,19 @@ void wire_begin(struct wire *wire, const struct wire_head *head)
         return;
     }
     wire->is_form = false;
-    char framing[64] = "";
+    char framing[64] = "", tus[160] = "";
+    if (head->is_tus)
+        snprintf(tus, sizeof tus,
+                 "Tus-Resumable: 1.0.0\r\nUpload-Length: %" PRIu64
+                 "\r\nContent-Type: application/offset+octet-stream\r\n",
+                 head->size);
     if (head->chunk > 0)
         snprintf(framing, sizeof framing, "Transfer-Encoding: chunked\r\n");
     else if (strcmp(head->method, "GET") != 0)
         snprintf(framing, sizeof framing, "Content-Length: %" PRIu64 "\r\n", head->size);
 
-    int length = snprintf(wire->prefix, WIRE_PREFIX - 64, "%s %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", head->method,
-                          head->path, head->host, framing);
+    int length = snprintf(wire->prefix, WIRE_PREFIX - 64, "%s %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", head->method,
+                          head->path, head->host, tus, framing);
     wire->prefix_length = (size_t)length < WIRE_PREFIX - 64 ? (size_t)length : WIRE_PREFIX - 65;
     wire->prefix_sent = 0;
     wire->position = 0;

@@ -29,6 +29,7 @@ struct wire {
 /* Where a request goes and what it says. */
 struct wire_head {
     const char *method, *path, *host;
+    bool is_tus;           /* the body creates an upload and is all of it (tus 1.0.0, creation-with-upload) */
     uint64_t size;         /* of the file */
     uint64_t chunk;        /* bytes a chunk; 0: Content-Length */
     const char *file_name; /* of a form's file; NULL: the body is the file */

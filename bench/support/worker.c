@@ -73,11 +73,15 @@ void worker_begin(struct worker *worker, struct client *client, const char *meth
 
     char name[PATH_SIZE], path[PATH_SIZE];
     bool is_form = plan->posts_forms && !plan->mode->downloads;
+    bool is_tus = plan->posts_tus && !plan->mode->downloads;
     snprintf(name, sizeof name, "%s-%u-%" PRIu64, plan->mode->keys, worker->index, key);
     snprintf(path, sizeof path, "%s%s", plan->path_prefix, name);
     struct wire_head head = {
-        .method = is_form ? "POST" : method,
-        .path = is_form ? "/upload" : path,
+        .method = is_form || is_tus ? "POST" : method,
+        .path = is_form  ? "/upload"
+                : is_tus ? plan->path_prefix
+                         : path,
+        .is_tus = is_tus,
         .file_name = is_form ? name : NULL,
         .host = plan->target.host,
         .size = plan->mode->downloads ? 0 : plan->size,
