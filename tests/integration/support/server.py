@@ -31,7 +31,8 @@ def command_of(program):
 
 
 class Server:
-    def __init__(self, folder, *settings, store=None, program=PROGRAM, preexec=None, listen=('127.0.0.1:0',)):
+    def __init__(self, folder, *settings, store=None, program=PROGRAM, preexec=None, listen=('127.0.0.1:0',),
+                 environment=None):
         self.folder = Path(folder)
         self.is_dev = program == DEV_PROGRAM
         self.store = Path(store) if store else self.folder / 'data/files'
@@ -43,7 +44,7 @@ class Server:
             command += ['--store', f'file://{store}']
         self.errors = open(self.folder / 'stderr.log', 'ab')
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors,
-                                        preexec_fn=preexec, env={**os.environ, **SANITIZERS})
+                                        preexec_fn=preexec, env={**os.environ, **SANITIZERS, **(environment or {})})
         lines = []
         for line in self.process.stdout:
             lines.append(line.decode())
@@ -120,7 +121,7 @@ class Server:
             if handles == QUIET and memory['promised'] == 0 and memory['blocks_in_use'] == 0 and memory['waiting'] == 0:
                 return
             assert time.monotonic() < until, (handles, memory)
-            time.sleep(0.05)
+            time.sleep(0.01)
 
     def end(self, expected):
         """Is every handle closed, is every block home, is nothing left but what was stored? `expected`: the keys, or a
