@@ -89,6 +89,9 @@ static bool load_client_ca(SSL_CTX *context, struct span text, enum tls_text *wr
     if (text.at == NULL)
         return true;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    /* A session that is resumed is not asked for its certificate again, which may have ended by then. */
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(context, 0);
     if (each_certificate(text, take_client_ca, context) > 0)
         return true;
     return fail(error, wrong_out, TLS_CLIENT_CA, "has no certificate in it that can be used; it has to be PEM");

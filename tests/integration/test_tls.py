@@ -235,6 +235,23 @@ def test_client_certificates(start_tls, certificates, tmp_path):
     server.end(['a'])
 
 
+def test_a_client_certificate_is_asked_for_each_time(start_tls, certificates):
+    """It may have ended since the session that would be resumed."""
+    server = start_tls('--tls-client-ca', str(certificates.ca))
+    cert, key = certificates.make('client')
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        one = context(certificates, maximum_version=version)
+        one.load_cert_chain(cert, key)
+        session = None
+        for _ in range(3):
+            with one.wrap_socket(server.connect(), server_hostname='localhost', session=session) as client:
+                client.sendall(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+                assert b'200 OK' in read_to_end(client) and not client.session_reused
+                session = client.session
+    assert handshakes(server)['resumed'] == 0
+    server.end([])
+
+
 # ---- what goes wrong on the way
 
 def test_who_does_not_shake_hands_is_let_go(start_tls):
