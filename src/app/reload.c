@@ -114,6 +114,17 @@ static bool check_tls(const struct settings *before, const struct settings *now,
                      "--tls-cert can name another certificate, but whether there is one changes only at a start.");
 }
 
+/* A file of settings that is empty for a moment, or lacks a line, must not open the doors. */
+static bool check_who_may(const struct settings *before, const struct settings *now, struct error *error)
+{
+    const char *gone = before->token_file != NULL && now->token_file == NULL         ? "--token-file"
+                       : before->tls_client_ca != NULL && now->tls_client_ca == NULL ? "--tls-client-ca"
+                                                                                     : NULL;
+    return gone == NULL ||
+           error_set(error, ERROR_INVALID_SETTING,
+                     "%s is not there any more, so everybody could come in; that changes only at a start.", gone);
+}
+
 /* Passed sockets are not in the settings, and whom they let in depends on these. */
 static bool check_doors(const struct server *server, const struct settings *now, struct error *error)
 {
@@ -134,7 +145,8 @@ static struct settings *read_snapshot(struct server *server, struct settings_cha
     }
     if (!settings_load_again(server->settings, snapshot, changes, error))
         account_free(ACCOUNT_CONFIG, &snapshot, sizeof *snapshot);
-    else if (!check_tls(server->settings, snapshot, error) || !check_doors(server, snapshot, error) ||
+    else if (!check_tls(server->settings, snapshot, error) || !check_who_may(server->settings, snapshot, error) ||
+             !check_doors(server, snapshot, error) ||
              !server_check_forms(snapshot, budget_size(server->uploads), error))
         free_snapshot(&snapshot);
     return snapshot;

@@ -195,6 +195,9 @@ static bool open_store(struct server *server, struct error *error)
         return false;
     snprintf(server->store_name, sizeof server->store_name, url.kind == STORE_NULL ? "null:%s" : "%s",
              url.kind == STORE_NULL ? "" : url.path);
+    if (url.kind == STORE_FILE && folder_has(url.path, settings->data_dir))
+        return server_fail(error, "--data-dir", settings->data_dir,
+                           "it lies in the store's folder, where clients write; put it somewhere else");
     bool is_open = url.kind == STORE_NULL ? store_null_open(&terms, &server->store, error)
                                           : store_file_open(url.path, &terms, &server->store, error);
     for (unsigned i = 0; is_open && i < server->worker_count; i++)

@@ -57,6 +57,7 @@ static enum error_code code_of_errno(int errno_value)
     switch (errno_value) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* ulimit -f, LimitFSIZE=, or the filesystem's own */
         return ERROR_STORAGE_FULL;
     case EMFILE:
     case ENFILE:
@@ -72,7 +73,8 @@ bool error_set_errno(struct error *error, int errno_value, const char *doing)
 {
     const char *description = strerrordesc_np(errno_value);
     enum error_code code = code_of_errno(errno_value);
-    const char *advice = code == ERROR_STORAGE_FULL         ? "; try again when there is space"
+    const char *advice = errno_value == EFBIG               ? "; files as large can't be made there"
+                         : code == ERROR_STORAGE_FULL       ? "; try again when there is space"
                          : code == ERROR_OUT_OF_DESCRIPTORS ? "; try again later"
                                                             : "";
     if (description == NULL)

@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/utf8.h"
 #include "core/account.h"
+#include "core/process.h"
 
 /* Where the comment begins; the length where there is none. */
 static size_t comment_at(struct span line)
@@ -102,6 +103,8 @@ int file_write_value(const char *value, FILE *to)
 bool file_load(const char *path, struct file_text *text_out, struct error *error)
 {
     *text_out = (struct file_text){0};
+    if (process_is_pipe(path))
+        return error_set(error, ERROR_INVALID_SETTING, "it is a pipe, and who reads it could wait for ever");
     FILE *file = fopen(path, "rb");
     if (file == NULL)
         return error_set(error, ERROR_INVALID_SETTING, "%s", strerror(errno));

@@ -80,6 +80,15 @@ static bool refuse_variable(struct span variable, struct error *error)
                      known);
 }
 
+/* What Kubernetes says in every pod of a service that is called penstock: PENSTOCK_SERVICE_HOST, PENSTOCK_PORT_80_TCP_ADDR,
+ * and others of these two beginnings. */
+static bool is_service_variable(struct span variable)
+{
+    return span_starts_with(variable, span_of(SETTING_VARIABLE_PREFIX "SERVICE_")) ||
+           span_starts_with(variable, span_of(SETTING_VARIABLE_PREFIX "PORT_")) ||
+           span_equal(variable, span_of(SETTING_VARIABLE_PREFIX "PORT"));
+}
+
 static bool read_environment(struct settings *settings, char **environment, struct error *error)
 {
     struct written written = {.level = LEVEL_ENVIRONMENT};
@@ -90,6 +99,8 @@ static bool read_environment(struct settings *settings, char **environment, stru
             continue;
         struct span variable = span_from(entry.at, (size_t)(equals - entry.at));
         written.setting = setting_find_variable(variable);
+        if (written.setting == NULL && is_service_variable(variable))
+            continue;
         if (written.setting == NULL)
             return refuse_variable(variable, error);
         if (!assign(settings, &written, span_of(equals + 1), error))

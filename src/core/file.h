@@ -39,6 +39,9 @@ static inline bool file_is_name(const char *name)
  * its name. -ENOENT: the parent does not exist. The folder's descriptor. */
 int folder_open(const char *path, bool make);
 
+/* Whether `path` is the folder, or lies beneath it, once links are followed. False where one of them is not there. */
+bool folder_has(const char *folder, const char *path);
+
 /* Beneath an open folder. */
 int folder_open_beneath(int folder, const char *path);
 int folder_make(int folder, const char *name);   /* -EEXIST when something is there */

@@ -102,11 +102,22 @@ static bool is_plain(struct span value)
     return value.length > 0;
 }
 
+/* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069: they turn or break a line. */
+static bool is_turning(const unsigned char *at, size_t length)
+{
+    if (length < 3 || at[0] != 0xe2)
+        return false;
+    return at[1] == 0x80 ? at[2] == 0x8e || at[2] == 0x8f || (at[2] >= 0xa8 && at[2] <= 0xae)
+                         : at[1] == 0x81 && at[2] >= 0xa6 && at[2] <= 0xa9;
+}
+
 /* JSON leaves U+007F to U+009F as they are, but a terminal may take them for commands (ECMA-48 5.3). */
 static void blot_controls(unsigned char *at, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
-        if (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0)
+        if (is_turning(at + i, length - i))
+            at[i] = at[i + 1] = at[i + 2] = '?';
+        else if (at[i] == 0xc2 && i + 1 < length && at[i + 1] < 0xa0)
             at[i] = at[i + 1] = '?';
         else if (at[i] == 0x7f)
             at[i] = '?';

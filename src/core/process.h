@@ -18,6 +18,9 @@ uint64_t process_memory_limit(void);
 uint64_t process_descriptors(void);
 uint64_t process_open_descriptors(void);
 
+/* Whether the file is a pipe or a socket, where reading waits for whoever writes. */
+bool process_is_pipe(const char *path);
+
 /* Time that we have had of the processors, in milliseconds. */
 uint64_t process_cpu_ms(void);
 

@@ -76,9 +76,12 @@ static bool fill(struct tokens *tokens, char *room, struct span text, struct err
 
 bool tokens_read(struct span text, struct tokens **tokens_out, struct error *error)
 {
+    static const char mark[] = "\xef\xbb\xbf"; /* some editors begin a text with it (U+FEFF) */
     unsigned count = 0;
     size_t texts = 0;
     *tokens_out = NULL;
+    if (span_starts_with(text, span_of(mark)))
+        text = span_from(text.at + 3, text.length - 3);
     if (!measure(text, &count, &texts, error))
         return false;
     size_t size = sizeof(struct tokens) + count * sizeof(struct token) + texts;

@@ -108,7 +108,7 @@ void file_call_orphan(struct file_call *call, size_t bytes)
 {
     if (call->orphaned > 0)
         return;
-    call->orphaned = bytes;
+    call->orphaned = (uint32_t)bytes; /* some KiB */
     charge(call->store, (int64_t)bytes);
 }
 

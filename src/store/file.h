@@ -59,7 +59,7 @@ struct file_call {
     void (*step)(struct file_call *call); /* what may block; touches nothing but what belongs to the call's owner */
     void (*then)(struct file_call *call);
     bool is_busy; /* on a thread */
-    size_t orphaned;
+    uint32_t orphaned;
 };
 
 enum file_place {

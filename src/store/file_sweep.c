@@ -165,9 +165,10 @@ bool store_file_unfinished(const char *folder, void (*each)(void *owner, const s
     int root = folder_open(folder, false);
     look.folder = root < 0 ? root : folder_open_beneath(root, ".penstock/staging");
     int result = look.folder < 0 ? look.folder : folder_list(look.folder, look_at_instance, &look);
+    bool is_there = root >= 0;
     file_close(&root);
     file_close(&look.folder);
-    if (result < 0 && result != -ENOENT)
+    if (result < 0 && !(is_there && result == -ENOENT))
         return error_set(error, ERROR_CANNOT_START, "The store's folder `%s` can't be read: %s.", folder,
                          strerror(-result));
     return true;

@@ -109,6 +109,22 @@ def test_a_wrong_file_changes_nothing_and_is_said(reloading, text, said):
     it.server.end(['a', 'b'])
 
 
+def test_doors_are_not_opened_by_a_line_that_is_gone(reloading, tmp_path):
+    """Such as a file that is empty while it is written."""
+    tokens = tmp_path / 'tokens'
+    tokens.write_text('')
+    it = reloading(f'token-file = {tokens}\n')
+    assert it.put('a', 1).status_code == 401
+    record, = it.hang_up('')
+    assert (record['event'], record['code']) == ('reload_failed', 'invalid_setting') and record['detail'].startswith('--token-file is not there any more')
+    assert it.put('a', 1).status_code == 401
+    os.mkfifo(tmp_path / 'pipe')
+    record, = it.hang_up(f'token-file = {tmp_path}/pipe\n')
+    assert record['event'] == 'reload_failed' and 'pipe' in record['detail'] and it.put('a', 1).status_code == 401
+    it.server.process.terminate()  # whoever asks it for more needs a token
+    assert it.server.process.wait(20) == 0
+
+
 def test_the_log_is_opened_anew(reloading, tmp_path):
     log, moved = tmp_path / 'penstock.log', tmp_path / 'penstock.log.1'
     old = os.umask(0)

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -98,6 +99,48 @@ def test_folders_that_can_not_be_used_are_said(run, tmp_path):
     assert_refused(run('--listen', f'unix:{"x" * 200}', '--admin-listen', 'off', '--data-dir', tmp_path / 'd'), 2)
     made = run(*QUIET, '--data-dir', tmp_path / 'made', '--check')
     assert made.returncode == 0 and (tmp_path / 'made').is_dir()
+
+
+def test_a_data_folder_within_the_store_is_refused(run, tmp_path):
+    """Clients could write into it."""
+    for folder in (tmp_path / 'store', tmp_path / 'store/data'):
+        folder.mkdir()
+        assert_refused(run(*QUIET, '--data-dir', folder, '--store', f'file://{tmp_path}/store'), 1, '--data-dir', "lies in the store's folder")
+    (tmp_path / 'link').symlink_to(tmp_path / 'store')
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'store/data', '--store', f'file://{tmp_path}/link'), 1, "lies in the store's folder")
+    beside = run(*QUIET, '--data-dir', tmp_path / 'store-data', '--store', f'file://{tmp_path}/store', '--check')
+    assert beside.returncode == 0, beside
+
+
+def test_what_kubernetes_says_of_a_service_is_no_setting(run, tmp_path):
+    said = {'PENSTOCK_SERVICE_HOST': '10.0.0.1', 'PENSTOCK_SERVICE_PORT_HTTP': '80', 'PENSTOCK_PORT': 'tcp://10.0.0.1:80', 'PENSTOCK_PORT_80_TCP_ADDR': '10.0.0.1'}
+    assert run(*QUIET, '--data-dir', tmp_path / 'd', '--check', environment=said).returncode == 0
+    assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', '--check', environment={'PENSTOCK_PORTS': '1'}), 2, 'PENSTOCK_PORTS')
+
+
+def test_a_pipe_is_no_file_to_read_settings_from(run, tmp_path):
+    os.mkfifo(tmp_path / 'pipe')
+    for setting in ('--config', '--token-file'):
+        assert_refused(run(*QUIET, '--data-dir', tmp_path / 'd', setting, tmp_path / 'pipe'), 2, 'pipe')
+
+
+def test_an_upload_larger_than_files_may_be_is_refused_and_the_server_goes_on(start_release):
+    """ulimit -f, LimitFSIZE=: the kernel sends a signal that ends whoever does not ignore it."""
+    server = start_release(preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    answer = requests.put(f'{server.url}/files/large', data=b'x' * 300_000, timeout=10)
+    assert (answer.status_code, answer.json()['code']) == (507, 'storage_full') and 'File too large' in answer.json()['detail'], answer.text
+    assert requests.put(f'{server.url}/files/small', data=b'x', timeout=10).status_code == 201
+    server.end(['small'])
+
+
+def test_a_path_that_another_server_has_taken_over_stays(start_release, tmp_path):
+    path = tmp_path / 's'
+    server = start_release('--listen', f'unix:{path}')
+    path.rename(tmp_path / 'moved')
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        server.end([])
+        assert path.exists()
 
 
 def test_a_store_that_can_not_be_written_is_said(run, mount, tmp_path):

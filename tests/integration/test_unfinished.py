@@ -66,7 +66,7 @@ def test_wrong_use_is_said(tmp_path):
     for words, code, sentence in [
         (['--jsn'], 2, 'penstock: There is no flag --jsn; --help lists them.\n'),
         (['--store', 'ftp://x'], 2, None),
-        (['--data-dir', str(tmp_path / 'nowhere')], 0, ''),
+        (['--data-dir', str(tmp_path / 'nowhere')], 1, f"penstock: The store's folder `{tmp_path}/nowhere/files` can't be read: No such file or directory.\n"),
     ]:
         ended = subprocess.run([PROGRAM, 'unfinished', *words], capture_output=True, text=True, timeout=20)
         assert ended.returncode == code and (sentence is None or ended.stderr == sentence), ended

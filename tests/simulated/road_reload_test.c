@@ -117,9 +117,9 @@ static void a_flag_still_wins_over_the_file(void **state)
 
 static void a_wrong_file_leaves_all_as_it_is(void **state)
 {
-    static const char *const wrong[] = {
-        "max-file-size = 1000\nmax-form-files = many\n", "max-file-size = 1000\nx = 1\n",
-        "max-file-size = 1000\nmax-connections = 10000000\n", "max-file-size = 1000\nmax-form-fields-size = 1GiB\n"};
+    static const char *const wrong[] = {"max-file-size = 1000\nmax-form-files = many\n",
+                                        "max-file-size = 1000\nx = 1\n", "max-file-size = 1000\nproxy-protocol = yes\n",
+                                        "max-file-size = 1000\nmax-form-fields-size = 1GiB\n"};
     (void)state;
     for_seeds(SEEDS(8))
     {

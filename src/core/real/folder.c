@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <linux/magic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -124,4 +125,16 @@ int folder_list(int folder, bool (*each)(void *owner, const char *name, bool is_
 int folder_lock(int folder)
 {
     return flock(folder, LOCK_EX | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+bool folder_has(const char *folder, const char *path)
+{
+    char *outer = realpath(folder, NULL), *inner = realpath(path, NULL);
+    size_t length = outer != NULL ? strlen(outer) : 0;
+    bool is_root = length == 1;
+    bool has = outer != NULL && inner != NULL && strncmp(inner, outer, length) == 0 &&
+               (is_root || inner[length] == '/' || inner[length] == '\0');
+    free(outer);
+    free(inner);
+    return has;
 }

@@ -26,7 +26,9 @@ struct listener {
     struct loop *loop;
     struct listener_user *user; /* NULL once closed */
     struct timer shortage;      /* runs while descriptors are short */
-    struct sockaddr_un path;    /* of a unix socket, to remove it */
+    struct sockaddr_un path;    /* of a unix socket, to remove it; ... */
+    dev_t device;               /* ... and which file that is */
+    ino_t inode;
     int fd;
     bool is_passed; /* somebody else listens on it too */
     bool is_paused;
@@ -187,6 +189,16 @@ static int take_over(struct loop *loop, int fd, struct listener_user *user, stru
     return 0;
 }
 
+static void note_path(struct listener *listener, const struct sockaddr_un *path)
+{
+    struct stat stat;
+    if (path->sun_path[0] == '\0' || lstat(path->sun_path, &stat) != 0)
+        return;
+    listener->path = *path;
+    listener->device = stat.st_dev;
+    listener->inode = stat.st_ino;
+}
+
 int listener_open(struct loop *loop, const char *address, struct listener_user *user, struct listener **listener_out,
                   char *name_out)
 {
@@ -197,7 +209,7 @@ int listener_open(struct loop *loop, const char *address, struct listener_user *
         return fd;
     int result = take_over(loop, fd, user, listener_out);
     if (result == 0) {
-        (*listener_out)->path = path;
+        note_path(*listener_out, &path);
         return 0;
     }
     close(fd);
@@ -290,10 +302,13 @@ static void drop_new_handshakes(int fd)
                      sizeof filter); /* without it a few may be turned away */
 }
 
+/* Somebody else may have taken the path over meanwhile. */
 static void forget_path(struct listener *listener)
 {
-    if (listener->path.sun_path[0] != '\0')
-        unlink(listener->path.sun_path);
+    struct stat stat;
+    const char *path = listener->path.sun_path;
+    if (path[0] != '\0' && lstat(path, &stat) == 0 && stat.st_dev == listener->device && stat.st_ino == listener->inode)
+        unlink(path);
     listener->path.sun_path[0] = '\0';
 }
 

@@ -51,7 +51,8 @@ void process_begin(void)
     loop_account();
     fill_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN); /* until somebody serves: what it asks for, to read the settings, is being done */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that is larger than we may make one is an error of that file */
+    (void)signal(SIGHUP, SIG_IGN);  /* until somebody serves: what it asks for, to read the settings, is being done */
     raise_descriptors();
 }
 
@@ -182,6 +183,12 @@ uint64_t process_descriptors(void)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 1024;
+}
+
+bool process_is_pipe(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
 uint64_t process_open_descriptors(void)

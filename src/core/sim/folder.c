@@ -148,3 +148,10 @@ int folder_lock(int folder)
     inode->lock_owner = descriptor;
     return 0;
 }
+
+/* There are no links here. */
+bool folder_has(const char *folder, const char *path)
+{
+    size_t length = strlen(folder);
+    return strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}

@@ -26,6 +26,12 @@ uint64_t process_open_descriptors(void)
     return 10;
 }
 
+bool process_is_pipe(const char *path)
+{
+    (void)path;
+    return false;
+}
+
 uint64_t process_cpu_ms(void)
 {
     return 0;
