@@ -29,7 +29,7 @@ TESTS = ROOT / "tests"
 CORES = len(os.sched_getaffinity(0))
 KILLS = int(os.environ.get("KILLS", "100"))  # of tests/integration/test_kill.py, each less than a second
 NEW_SEEDS = int(os.environ.get("NEW_SEEDS", "1"))  # times as many as the simulated tests run otherwise
-FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "15"))
+FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
 SOURCES = ("src", "include", "tests", "bench")  # what is formatted
 TAIL = 40  # lines of a failed task's output that are shown
 

@@ -145,8 +145,8 @@ static struct settings *read_snapshot(struct server *server, struct settings_cha
     }
     if (!settings_load_again(server->settings, snapshot, changes, error))
         account_free(ACCOUNT_CONFIG, &snapshot, sizeof *snapshot);
-    else if (!check_tls(server->settings, snapshot, error) || !check_who_may(server->settings, snapshot, error) ||
-             !check_doors(server, snapshot, error) ||
+    else if (!check_tls(server->settings, snapshot, error) || !check_doors(server, snapshot, error) ||
+             !check_who_may(server->settings, snapshot, error) ||
              !server_check_forms(snapshot, budget_size(server->uploads), error))
         free_snapshot(&snapshot);
     return snapshot;

@@ -143,8 +143,7 @@ static void write_wrong(struct order *order)
         "PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "PUT /files/../a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
         "PUT /files/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;\r\nabcd\r\n",
-        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=B\r\nContent-Length: "
-        "7\r\n\r\n--B\r\n?\r\n",
+        "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx",
         "PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-MD5: rL0Y20zC+Fzt72VPzMSk2A==\r\n\r\nabc",
         "\r\n\r\n\r\n\r\n\x16\x03\x01",
     };
