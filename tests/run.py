@@ -30,12 +30,14 @@ CORES = len(os.sched_getaffinity(0))
 KILLS = int(os.environ.get("KILLS", "100"))  # of tests/integration/test_kill.py, each less than a second
 NEW_SEEDS = int(os.environ.get("NEW_SEEDS", "1"))  # times as many as the simulated tests run otherwise
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "10"))
+IDLY = ("nice", "-n", "19")
 SOURCES = ("src", "include", "tests", "bench")  # what is formatted
 TAIL = 40  # lines of a failed task's output that are shown
 
 Result = collections.namedtuple("Result", "passed failed skipped", defaults=(0, 0, 0))  # failed: names
 Task = collections.namedtuple("Task", "name run")  # run() -> Result
-Step = collections.namedtuple("Step", "name needs tasks together", defaults=((), (), None))  # together(tasks) -> Result
+# together(tasks) -> Result; beside: the step during which this one may run, on one core and only when that one leaves it idle
+Step = collections.namedtuple("Step", "name needs tasks together beside", defaults=((), (), None, None))
 
 
 # ---- running things --------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ def tidy_step():
         def tidy():
             name = f"tidy/{source.relative_to(ROOT / 'src')}"
             output = Output(name)
-            if run(output, ["clang-tidy", "-quiet", "-p", BUILD / "tidy", source], 300) != 0:
+            if run(output, [*IDLY, "clang-tidy", "-quiet", "-p", BUILD / "tidy", source], 300) != 0:
                 show_failure(name, output)
                 return Result(failed=[name])
             return Result(passed=1, failed=[])
@@ -210,15 +212,15 @@ def tidy_step():
         return tidy
 
     return Step("tidy", ["configure"], [Task(f"tidy/{source.relative_to(ROOT / 'src')}", check(source))
-                                        for source in c_files("src", suffixes=(".c",))])
+                                        for source in c_files("src", suffixes=(".c",))], beside="integration")
 
 
 def cppcheck_command():
     (BUILD / "cppcheck").mkdir(exist_ok=True)
-    return ["cppcheck", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1", "--quiet",
+    return [*IDLY, "cppcheck", "--enable=warning,performance,portability", "--inline-suppr", "--error-exitcode=1", "--quiet",
             "--std=c11", "--language=c", "--library=posix", "--library=gnu", "--suppress=missingIncludeSystem",
             "--suppress=readdirCalled",  # each folder is read by one thread, and readdir_r is deprecated
-            f"--cppcheck-build-dir={BUILD / 'cppcheck'}", f"-j{CORES}", "-D_GNU_SOURCE", '-DPENSTOCK_VERSION="0"',
+            f"--cppcheck-build-dir={BUILD / 'cppcheck'}", "-D_GNU_SOURCE", '-DPENSTOCK_VERSION="0"',
             "-D__linux__", "-I", "src", "src"]
 
 
@@ -334,7 +336,7 @@ def all_steps(patterns):
         seeds_step(),
         integration_step(patterns),
         Step("fuzz", ["build-fuzz"], [fuzz_task(source) for source in sorted((TESTS / "fuzz").glob("*_fuzz.c"))]),
-        plain_step("cppcheck", cppcheck_command),
+        plain_step("cppcheck", cppcheck_command)._replace(beside="integration"),
         Step("configure", tasks=[Task("configure", configure)]),
         tidy_step(),
     ]
@@ -362,7 +364,7 @@ def select(steps, patterns):
     return [s for s in ordered if s.name == "configure"] + [s for s in ordered if s.name != "configure"], set(chosen)
 
 
-def run_step(step):
+def run_step(step, at_once=CORES):
     def guarded(task):
         try:
             return task.run()
@@ -372,22 +374,30 @@ def run_step(step):
 
     if step.together:
         return guarded(Task(step.name, lambda: step.together(step.tasks)))
-    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         results = list(pool.map(guarded, step.tasks))
     return Result(sum(r.passed for r in results), [name for r in results for name in r.failed],
                   sum(r.skipped for r in results))
 
 
 def run_steps(steps, chosen):
-    total, broken, ran = Result(failed=[]), set(), 0
+    with concurrent.futures.ThreadPoolExecutor(1) as aside:
+        return run_in_order(steps, chosen, aside)
+
+
+def run_in_order(steps, chosen, aside):
+    total, broken, ran, begun = Result(failed=[]), set(), 0, {}
     for step in steps:
+        for other in steps:
+            if other.beside == step.name and not broken.intersection(other.needs):
+                begun[other.name] = aside.submit(run_step, other, 1)
         missing = [need for need in step.needs if need in broken]
         print(f"{step.name:<16}", end=" ", flush=True)
         began = time.monotonic()
         if missing:
             result = Result(failed=[f"{step.name}: not run, {missing[0]} failed"])
         else:
-            result = run_step(step)
+            result = begun[step.name].result() if step.name in begun else run_step(step)
         if result.failed:
             broken.add(step.name)
         if step.name in chosen:
