@@ -153,13 +153,12 @@ static void note_handshake(struct tls_stream *stream)
     count(stream, SSL_session_reused(stream->ssl) ? METRIC_HANDSHAKE_RESUMED : METRIC_HANDSHAKE_FULL);
 }
 
-/* One record, or what is left of it. */
+/* One record, or what is left of it. OpenSSL's queue of errors is to be empty; it stays so while records are read. */
 static long read_some(struct tls_stream *stream, uint8_t *to, size_t length, bool peeks)
 {
     size_t got = 0;
     if (stream->has_failed)
         return -ECONNRESET;
-    ERR_clear_error();
     errno = 0;
     int result = peeks ? SSL_peek_ex(stream->ssl, to, length, &got) : SSL_read_ex(stream->ssl, to, length, &got);
     int system_error = errno;
@@ -200,6 +199,7 @@ long tls_stream_read(struct tls_stream *stream, uint8_t *to, size_t length)
     size_t used = 0;
     long got = 0;
     stage(stream, to, length);
+    ERR_clear_error();
     while (used < length && (got = read_some(stream, to + used, length - used, false)) > 0)
         used += (size_t)got;
     stream->has_rest = got != -EAGAIN && (used < length ? used > 0 : SSL_has_pending(stream->ssl));
@@ -209,6 +209,7 @@ long tls_stream_read(struct tls_stream *stream, uint8_t *to, size_t length)
 
 long tls_stream_peek(struct tls_stream *stream, uint8_t *to, size_t length)
 {
+    ERR_clear_error();
     long got = read_some(stream, to, length, true);
     stream->has_rest = got > 0;
     return got;
