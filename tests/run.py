@@ -28,6 +28,7 @@ LOGS = BUILD / "test-logs"
 TESTS = ROOT / "tests"
 CORES = len(os.sched_getaffinity(0))
 KILLS = int(os.environ.get("KILLS", "100"))  # of tests/integration/test_kill.py, each less than a second
+POWER_SECONDS = 4 * 3600 if os.environ.get("POWER") == "all" else int(os.environ.get("POWER", "12"))  # of test_power.py
 NEW_SEEDS = int(os.environ.get("NEW_SEEDS", "1"))  # times as many as the simulated tests run otherwise
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "5"))
 IDLY = ("nice", "-n", "19")
@@ -244,7 +245,7 @@ def integration_step(patterns):
         report.unlink(missing_ok=True)
         status = run(output, ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
                               "--timeout=180", "--durations=10", f"--junitxml={report}",
-                              *(node for task in tasks for node in nodes(task.name))], 900 + KILLS,
+                              *(node for task in tasks for node in nodes(task.name))], 900 + KILLS + POWER_SECONDS,
                      PENSTOCK=str(BUILD / "release/penstock"), PYTHONDONTWRITEBYTECODE="1", PYTHONNOUSERSITE="1")
         result = read_junit(report, "integration", status)
         if result.failed:

@@ -21,6 +21,7 @@ enum {
     HEADS_SHARE = 8,                /* an eighth of the limit is for unfinished heads */
     UPLOADS_LEAST = 256 * 1024,
     CHECK_MS = 100,
+    HANGS_MS = 5000, /* a call of the store that has not come back so long after all was aborted won't */
     DATA_FORMAT = 1, /* of what is kept in the data folder */
     KIB = 1 << 10,
     MIB = 1 << 20
@@ -295,6 +296,14 @@ static bool drain(struct server *server)
     return are_doors_closed && is_idle(server);
 }
 
+/* A thread whose call into a disk does not come back can't be ended, nor what waits for it. */
+static void give_up(struct server *server)
+{
+    log_open_handles(LOG_ERROR, "store_hangs");
+    server->is_given_up = true;
+    loop_stop(server->loops[0]);
+}
+
 static void check_drain(struct timer *timer)
 {
     struct server *server = container_of(timer, struct server, check);
@@ -302,6 +311,10 @@ static void check_drain(struct timer *timer)
     server->is_closing = server->is_closing || now >= server->close_at_ms;
     if (server->is_closing && drain(server)) {
         stop_loops(server);
+        return;
+    }
+    if (now >= server->abort_at_ms + HANGS_MS) {
+        give_up(server);
         return;
     }
     if (now >= server->abort_at_ms) {
@@ -395,6 +408,11 @@ bool server_run(const struct settings *settings, struct error *error)
         print_ready(server);
         tell_ready(server);
         loop_run(server->loops[0]);
+        if (server->is_given_up) {
+            log_close();
+            return error_set(error, ERROR_STORE_UNAVAILABLE,
+                             "The store did not answer, so penstock ended without it; look at its disk.");
+        }
         tell_no_more(server);
         log_open_handles(LOG_INFO, "ended");
     }

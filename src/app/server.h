@@ -5,7 +5,8 @@
 #include "config/settings.h"
 
 /* Serves until it is told to end (SIGTERM, SIGINT). False with one sentence when it can't start: an address in use, a
- * store or data folder that can't be written or is held by another penstock. */
+ * store or data folder that can't be written or is held by another penstock. And STORE_UNAVAILABLE when the store hangs at
+ * the end: then nothing is closed, as some threads can't be ended, and the process has to end at once. */
 bool server_run(const struct settings *settings, struct error *error);
 
 /* Opens everything that server_run would, and closes it again, without serving. */

@@ -71,6 +71,7 @@ struct server {
     struct timer check;                /* while draining */
     uint64_t close_at_ms, abort_at_ms; /* 0: nobody has asked for the end */
     bool is_closing, is_aborted;       /* the upload addresses are being closed; what was left was aborted */
+    bool is_given_up;                  /* and does not go, as the store hangs */
 };
 
 /* ---- listen.c ---- */

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "config/settings.h"
 #include "core/log.h"
+#include "core/process.h"
 
 /* What serve does instead of serving; its flags beside the settings. */
 enum option {
@@ -93,6 +94,17 @@ static enum exit_code check(const struct settings *settings)
     return cli_written();
 }
 
+static enum exit_code serve(const struct settings *settings)
+{
+    struct error error;
+    if (server_run(settings, &error))
+        return EXIT_IN_ORDER;
+    enum exit_code code = cli_refuse(&error);
+    if (error.code == ERROR_STORE_UNAVAILABLE)
+        process_leave((int)code); /* as a kill would: what was answered is stored, and nothing else is visible */
+    return code;
+}
+
 enum exit_code command_serve(int argc, char **argv, char **environment)
 {
     bool is_chosen[OPTION_COUNT] = {false};
@@ -121,7 +133,7 @@ enum exit_code command_serve(int argc, char **argv, char **environment)
     } else if (is_chosen[OPTION_PRINT_CONFIG]) {
         code = cli_written();
     } else {
-        code = server_run(&settings, &error) ? EXIT_IN_ORDER : cli_refuse(&error);
+        code = serve(&settings);
     }
     settings_free(&settings);
     return code;

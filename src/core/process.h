@@ -8,6 +8,9 @@
  * descriptors as the hard limit allows. */
 void process_begin(void);
 
+/* Ends the process at once, whatever its threads do. */
+_Noreturn void process_leave(int code);
+
 /* Cores by affinity and by the cgroup's quota, rounded up; at least 1. */
 unsigned process_cores(void);
 

@@ -6,7 +6,10 @@
 struct probe {
     struct exchange exchange;
     struct store_call call;
+    struct timer timer; /* for a store that hangs */
 };
+
+enum { PROBE_MS = 2000 };
 
 static void answer_word(struct conn *conn, const char *word)
 {
@@ -24,11 +27,17 @@ void health_begin(struct conn *conn)
 
 /* ---- ready ---- */
 
+static void close_probe(struct probe *probe)
+{
+    timer_stop(ingest_of(probe->exchange.conn)->intake.loop, &probe->timer);
+    account_free(ACCOUNT_REQUEST, &probe, sizeof *probe);
+}
+
 static void answer_probe(struct probe *probe)
 {
     struct error why = probe->call.error;
     struct conn *conn = probe->exchange.conn;
-    account_free(ACCOUNT_REQUEST, &probe, sizeof *probe);
+    close_probe(probe);
     if (!error_is_set(&why)) {
         answer_word(conn, "ready\n");
         return;
@@ -42,13 +51,26 @@ static void probed(struct store_call *call)
     answer_probe(container_of(call, struct probe, call));
 }
 
+static void forget_store(struct probe *probe)
+{
+    struct store *store = ingest_of(probe->exchange.conn)->intake.store;
+    store->ops->forget(store, &probe->call);
+}
+
+static void too_late(struct timer *timer)
+{
+    struct probe *probe = container_of(timer, struct probe, timer);
+    forget_store(probe);
+    error_set(&probe->call.error, ERROR_STORE_UNAVAILABLE, "The store has not answered for 2 seconds.");
+    answer_probe(probe);
+}
+
 static void probe_gone(struct exchange *exchange, const struct error *why)
 {
     (void)why;
     struct probe *probe = container_of(exchange, struct probe, exchange);
-    struct store *store = ingest_of(exchange->conn)->intake.store;
-    store->ops->forget(store, &probe->call);
-    account_free(ACCOUNT_REQUEST, &probe, sizeof *probe);
+    forget_store(probe);
+    close_probe(probe);
 }
 
 void ready_begin(struct conn *conn)
@@ -71,6 +93,9 @@ void ready_begin(struct conn *conn)
     probe->call.done = probed;
     conn_take(conn, &probe->exchange);
     struct store *store = ingest->intake.store;
+    probe->timer.run = too_late;
     if (store->ops->probe(store, ingest->intake.loop, &probe->call))
         answer_probe(probe);
+    else
+        timer_start(ingest->intake.loop, &probe->timer, PROBE_MS);
 }

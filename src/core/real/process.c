@@ -56,6 +56,11 @@ void process_begin(void)
     raise_descriptors();
 }
 
+void process_leave(int code)
+{
+    _exit(code);
+}
+
 void process_trim(int64_t used)
 {
     static _Atomic int64_t most;

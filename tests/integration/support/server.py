@@ -132,7 +132,7 @@ class Server:
             time.sleep(0.05)
         assert self.open_descriptors() <= self.descriptors
         objects = self.objects()
-        assert set(objects) == set(expected)
+        assert set(objects) == set(expected), sorted(set(objects) ^ set(expected))
         if isinstance(expected, dict):
             for key, content in expected.items():
                 assert objects[key].read_bytes() == content, key
