@@ -228,10 +228,18 @@ def cppcheck_command():
 # ---- integration tests and fuzzing -----------------------------------------------------------------------------------
 
 
-def integration_step(patterns):
+OF_ROOTS = ("test_container.py", "test_package.py")  # they make clean systems, and mostly wait for that
+
+
+def integration_steps(patterns):
+    paths = sorted((TESTS / "integration").rglob("test_*.py"))
+    return [pytest_step("integration", [path for path in paths if path.name not in OF_ROOTS], patterns),
+            pytest_step("roots", [path for path in paths if path.name in OF_ROOTS], patterns)._replace(beside="integration")]
+
+
+def pytest_step(step, paths, patterns):
     """One pytest for all files, since they share what is set up once."""
-    files = {f"integration/{path.relative_to(TESTS / 'integration')}": path
-             for path in sorted((TESTS / "integration").rglob("test_*.py"))}
+    files = {f"integration/{path.relative_to(TESTS / 'integration')}": path for path in paths}
 
     def nodes(name):
         """The file, or those of its tests that were named: integration/test_put.py::test_name."""
@@ -240,19 +248,19 @@ def integration_step(patterns):
         return [f"{files[name]}::{test}" for test in tests] or [files[name]]
 
     def check(tasks):
-        output = Output("integration")
-        report = LOGS / "integration.xml"
+        output = Output(step)
+        report = LOGS / f"{step}.xml"
         report.unlink(missing_ok=True)
         status = run(output, ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short",
                               "--timeout=180", "--durations=10", f"--junitxml={report}",
                               *(node for task in tasks for node in nodes(task.name))], 900 + KILLS + POWER_SECONDS,
                      PENSTOCK=str(BUILD / "release/penstock"), PYTHONDONTWRITEBYTECODE="1", PYTHONNOUSERSITE="1")
-        result = read_junit(report, "integration", status)
+        result = read_junit(report, step, status)
         if result.failed:
-            show_failure("integration", output)
+            show_failure(step, output)
         return result
 
-    return Step("integration", ["build-release", "build-dev"], [Task(name, None) for name in files], check)
+    return Step(step, ["build-release", "build-dev"], [Task(name, None) for name in files], check)
 
 
 def read_junit(report, name, status):
@@ -335,7 +343,7 @@ def all_steps(patterns):
         *(build_step(preset) for preset in ("release", "dev", "tsan", "fuzz")),
         *(unit_step(kind, preset) for preset in ("dev", "tsan") for kind in ("unit", "simulated")),
         seeds_step(),
-        integration_step(patterns),
+        *integration_steps(patterns),
         Step("fuzz", ["build-fuzz"], [fuzz_task(source) for source in sorted((TESTS / "fuzz").glob("*_fuzz.c"))]),
         plain_step("cppcheck", cppcheck_command)._replace(beside="integration"),
         Step("configure", tasks=[Task("configure", configure)]),

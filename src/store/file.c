@@ -33,7 +33,7 @@ void file_random_name(char out[STAGED_NAME_SIZE])
 bool file_store_is_slow(struct file_store *store)
 {
     uint64_t free_at = atomic_load_explicit(&store->free_of_debt_us, memory_order_relaxed);
-    return !store->writes_in_memory || (free_at != 0 && free_at > clock_monotonic_us() + DEBT_US);
+    return !store->may_run_on_loop || (free_at != 0 && free_at > clock_monotonic_us() + DEBT_US);
 }
 
 /* A healthy disk has a call of 10 or 20 ms now and then, when its journal commits: those it pays off in time. Loops that
@@ -157,14 +157,17 @@ static int open_instance(struct file_store *store, int instances)
     return -EAGAIN;
 }
 
-/* Finds out what the filesystem can, and that we may write. */
+/* Finds out what the filesystem can, and that we may write.
+ *
+ * What only changes the kernel's memory may run on the loop, but not in durable mode: while a sync hangs in a disk that does not
+ * answer, whatever touches the journal waits for its commit as well. */
 static int try_writing(struct file_store *store)
 {
     struct file_system system;
     int result = folder_system(store->root, &system);
     if (result < 0)
         return result;
-    store->writes_in_memory = system.writes_in_memory;
+    store->may_run_on_loop = system.writes_in_memory && (system.is_volatile || !store->terms.is_durable);
     store->is_volatile = system.is_volatile;
     store->is_shared = system.is_shared;
     int file = file_create_unnamed(store->staging);

@@ -30,7 +30,7 @@ struct file_store {
     int staging; /* this instance's folder */
     int meta;    /* records where attributes are missing */
     char instance[INSTANCE_SIZE];
-    bool writes_in_memory;
+    bool may_run_on_loop; /* what may block; see try_writing */
     bool has_unnamed_files;
     bool is_volatile;
     bool is_shared;

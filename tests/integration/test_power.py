@@ -7,32 +7,18 @@ POWER=N moments (12), POWER=all for each write and flush."""
 import os
 import random
 import shutil
-import subprocess
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import requests
 
 from server import Server
-from troubled_folder import FLUSH, WRITE, TroubledFolder, read_record
+from troubled_folder import FLUSH, WRITE, TroubledFolder, make_image, mounted, read_record
 
 MOMENTS = os.environ.get('POWER', '12')
-IMAGE_SIZE = 48 << 20
 SECTOR = 4096
 CLIENTS, LOAD_S = 8, 1.5
-
-
-@contextmanager
-def mounted(image, place):
-    place.mkdir(exist_ok=True)
-    subprocess.run(['mount', '-t', 'ext4', '-o', 'loop', image, place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(['umount', place], check=True)
 
 
 def content_of(seed):
@@ -181,9 +167,7 @@ def run_load(start_release, tmp_path):
         disk = TroubledFolder(tmp_path, records=True)
         disks.append(disk)
         image, before = disk.place / 'image', tmp_path / 'before'
-        with open(before, 'wb') as file:
-            file.truncate(IMAGE_SIZE)
-        subprocess.run(['mkfs.ext4', '-q', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0', before], check=True)
+        make_image(before)
         shutil.copyfile(before, disk.base / 'image')
         (tmp_path / 'server').mkdir()
         with mounted(image, tmp_path / 'mounted') as place:

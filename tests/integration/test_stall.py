@@ -10,11 +10,12 @@ import requests
 
 from content import content_of
 from server import in_threads
-from troubled_folder import ALL, NOTHING, WRITES, TroubledFolder
+from troubled_folder import ALL, NOTHING, WRITES, TroubledFolder, make_image, mounted
 from wire import only_answer
 
 SOON_S = 1
-UPLOADS = 12  # more than a pool of threads would take at once
+UPLOADS = 12
+SMALL_CLIENTS = 6
 
 
 @pytest.fixture
@@ -22,6 +23,18 @@ def troubled(tmp_path):
     one = TroubledFolder(tmp_path)
     yield one
     one.close()
+
+
+@pytest.fixture(params=['fuse', 'ext4'])
+def place(request, troubled, tmp_path):
+    """On the filesystem itself, or on an ext4 whose disk lies there: that one is quick, until something waits for its journal."""
+    if request.param == 'fuse':
+        yield troubled.place
+        return
+    make_image(troubled.base / 'image')
+    with mounted(troubled.place / 'image', tmp_path / 'mounted') as mount:
+        yield mount
+        troubled.goes_on()  # or it could not be unmounted
 
 
 class Uploads:
@@ -51,6 +64,33 @@ class Uploads:
         return self.contents
 
 
+class SmallUploads:
+    """One after another from each client, while the disk hangs and before: it hangs in the midst of them."""
+
+    def __init__(self, server):
+        self.server, self.contents, self.is_over = server, {}, threading.Event()
+        self.threads = [threading.Thread(target=self.run, args=(client,)) for client in range(SMALL_CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+        time.sleep(0.3)
+
+    def run(self, client):
+        with requests.Session() as session:
+            number = 0
+            while not self.is_over.is_set():
+                key, number = f'small/{client}-{number}', number + 1
+                content = content_of(key, 20_000)
+                if session.put(f'{self.server.url}/files/{key}', data=content, timeout=60).status_code == 201:
+                    self.contents[key] = content
+
+    def join(self):
+        self.is_over.set()
+        for thread in self.threads:
+            thread.join()
+        assert len(self.contents) > SMALL_CLIENTS
+        return self.contents
+
+
 def assert_all_else_goes_on(server, urls):
     for url in urls:
         began = time.monotonic()
@@ -75,27 +115,27 @@ def assert_aborted_upload_goes(server, others):
 
 
 @pytest.mark.parametrize('what', [WRITES, ALL])
-def test_only_those_wait_that_need_the_disk(start, troubled, what):
-    server = start('--threads', '2', '--head-timeout', '1s', store=troubled.place / 'files', listen=('127.0.0.1:0', '127.0.0.1:0'))
+def test_only_those_wait_that_need_the_disk(start, troubled, place, what):
+    server = start('--threads', '2', '--head-timeout', '1s', store=place / 'files', listen=('127.0.0.1:0', '127.0.0.1:0'))
     assert requests.put(f'{server.url}/files/before', data=b'x', timeout=10).status_code == 201
     admin = f'http://127.0.0.1:{server.admin}'
     urls = [*(f'{address}/healthz' for address in server.addresses), *(f'{admin}/{name}' for name in ('healthz', 'metrics', 'api/memory', 'api/handles'))]
+    small = SmallUploads(server)
     troubled.tell('hangs', what)
     uploads = Uploads(server)
     troubled.wait_until_stuck()
     late = server.connect()
     late.sendall(b'PUT /files/late HTTP/1.1\r\n')
-    until = time.monotonic() + 2
+    until = time.monotonic() + 1.5
     while time.monotonic() < until:
         assert_all_else_goes_on(server, urls)
         time.sleep(0.05)
     assert only_answer(late.recv(65536)).status == 408
     late.close()
-    assert_aborted_upload_goes(server, UPLOADS + 2)  # with the form, and with who asks
+    assert_aborted_upload_goes(server, UPLOADS + SMALL_CLIENTS + 2)  # with the form, and with who asks
     assert not uploads.answers
     troubled.tell('hangs', NOTHING)
-    contents = uploads.join()
-    server.end({'before': b'x', **contents})
+    server.end({'before': b'x', **uploads.join(), **small.join()})
 
 
 def test_it_says_that_it_is_not_ready(start, troubled):

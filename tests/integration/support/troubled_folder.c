@@ -57,7 +57,8 @@ static void note(uint64_t kind, const void *bytes, size_t length, off_t offset)
     if (record == NULL)
         return;
     struct record head = {kind, (uint64_t)offset, length};
-    if (fwrite(&head, sizeof head, 1, record) != 1 || (length > 0 && fwrite(bytes, length, 1, record) != 1) || fflush(record) != 0)
+    if (fwrite(&head, sizeof head, 1, record) != 1 || (length > 0 && fwrite(bytes, length, 1, record) != 1) ||
+        fflush(record) != 0)
         abort(); /* a record with holes proves nothing */
     atomic_fetch_add(&control->recorded, 1);
 }
@@ -77,7 +78,8 @@ static int result_of(long result)
 static int get_attributes(const char *path, struct stat *status, struct fuse_file_info *info)
 {
     suffer(OTHERS);
-    return result_of(info != NULL ? fstat((int)info->fh, status) : fstatat(base, below(path), status, AT_SYMLINK_NOFOLLOW));
+    return result_of(info != NULL ? fstat((int)info->fh, status)
+                                  : fstatat(base, below(path), status, AT_SYMLINK_NOFOLLOW));
 }
 
 static int make_folder(const char *path, mode_t mode)
@@ -126,7 +128,8 @@ static int change_size(const char *path, off_t size, struct fuse_file_info *info
 static int change_times(const char *path, const struct timespec times[2], struct fuse_file_info *info)
 {
     suffer(OTHERS);
-    return result_of(info != NULL ? futimens((int)info->fh, times) : utimensat(base, below(path), times, AT_SYMLINK_NOFOLLOW));
+    return result_of(info != NULL ? futimens((int)info->fh, times)
+                                  : utimensat(base, below(path), times, AT_SYMLINK_NOFOLLOW));
 }
 
 /* There are no calls that name an attribute of a file below a folder. */

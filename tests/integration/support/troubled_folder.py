@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ class TroubledFolder:
         with open(control, 'r+b') as file:
             self.memory = mmap.mmap(file.fileno(), 4096)
         self.process = subprocess.Popen([program(folder), self.base, control, self.record if records else '-', self.place, '-f',
-                                         *(['-s'] if records else []), '-o', 'allow_other,max_threads=64'])
+                                         *(['-s'] if records else []), '-o', 'allow_other,max_threads=64,max_idle_threads=64'])
         until = time.monotonic() + 20
         while not os.path.ismount(self.place):
             assert self.process.poll() is None and time.monotonic() < until, 'the filesystem was not mounted'
@@ -53,15 +54,37 @@ class TroubledFolder:
             assert time.monotonic() < until, (self.stuck, calls)
             time.sleep(0.005)
 
-    def close(self):
+    def goes_on(self):
         self.tell('hangs', NOTHING)
         self.tell('delay_us', 0)
+
+    def close(self):
+        self.goes_on()
         subprocess.run(['umount', '-l', self.place], check=False)
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+IMAGE_SIZE = 48 << 20
+
+
+def make_image(path, size=IMAGE_SIZE):
+    with open(path, 'wb') as file:
+        file.truncate(size)
+    subprocess.run(['mkfs.ext4', '-q', '-b', '4096', '-E', 'lazy_itable_init=0,lazy_journal_init=0', path], check=True)
+
+
+@contextmanager
+def mounted(image, place):
+    place.mkdir(exist_ok=True)
+    subprocess.run(['mount', '-t', 'ext4', '-o', 'loop', image, place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(['umount', place], check=True)
 
 
 def read_record(path):
