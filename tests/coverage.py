@@ -25,7 +25,7 @@ WHOLE = {  # parsers, flow, tickets and upload: every line
                                         "network", "origin", "parameter", "percent", "proxy_header", "quantity", "range", "span",
                                         "store_url", "target", "token", "utf8")),
     *(f"src/ingest/{name}.c" for name in ("boundary", "disposition", "multipart", "part", "upload", "raw")),
-    "src/http/h1.c", "src/http/guard.c", "src/core/budget.c", "src/core/blocks.c", "src/core/account.c",
+    "src/http/h1.c", "src/http/framing.c", "src/http/guard.c", "src/core/budget.c", "src/core/blocks.c", "src/core/account.c",
 }
 WHOLE_FOLDERS = ("src/flow/",)
 

@@ -113,11 +113,10 @@ static bool sf_read_key(struct span *rest, struct span *key_out)
     return true;
 }
 
-/* RFC 8941 4.2.7; what stands between the colons, its letters checked. */
+/* RFC 8941 4.2.7, from its first colon on; what stands between the colons, its letters checked. */
 static bool sf_read_bytes(struct span *rest, struct span *bytes_out)
 {
-    if (!sf_accept(rest, ':'))
-        return false;
+    sf_skip(rest, 1);
     *bytes_out = span_from(rest->at, 0);
     while (ascii_is_alphanumeric(sf_peek(rest)) || ascii_is_in(sf_peek(rest), "+/=")) {
         sf_skip(rest, 1);
@@ -126,11 +125,10 @@ static bool sf_read_bytes(struct span *rest, struct span *bytes_out)
     return sf_accept(rest, ':');
 }
 
-/* RFC 8941 4.2.5 */
+/* RFC 8941 4.2.5, from its first quote on */
 static bool sf_skip_string(struct span *rest)
 {
-    if (!sf_accept(rest, '"'))
-        return false;
+    sf_skip(rest, 1);
     while (!sf_accept(rest, '"')) {
         if (sf_accept(rest, '\\') && !ascii_is_in(sf_peek(rest), "\"\\"))
             return false;

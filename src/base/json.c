@@ -108,22 +108,26 @@ void json_name_span(struct json *json, struct span name)
     json->needs_comma = false;
 }
 
-static bool needs_escape(char c)
+/* Control characters U+0080 to U+009F are escaped too: JSON lets them be, but a terminal on which it is read may obey them. */
+static bool needs_escape(struct span text)
 {
-    return c == '"' || c == '\\' || (c >= 0 && c < ' ');
+    char c = text.at[0];
+    return c == '"' || c == '\\' || (c >= 0 && c < ' ') ||
+           (c == '\xC2' && text.length > 1 && (uint8_t)text.at[1] >= 0x80 && (uint8_t)text.at[1] < 0xA0);
 }
 
-static void put_escape(struct json *json, char c)
+/* A character below 0x100 by its number. */
+static void put_escape(struct json *json, uint8_t c)
 {
     static const char named[] = "\"\"\\\\b\bf\fn\nr\rt\t"; /* pairs: how it is written, what it is */
     static const char digits[] = "0123456789abcdef";
     for (const char *pair = named; *pair != '\0'; pair += 2) {
-        if (pair[1] == c) {
+        if ((uint8_t)pair[1] == c) {
             put(json, span_from((char[]){'\\', pair[0]}, 2));
             return;
         }
     }
-    put(json, span_from((char[]){'\\', 'u', '0', '0', digits[c >> 4 & 1], digits[c & 15]}, 6));
+    put(json, span_from((char[]){'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]}, 6));
 }
 
 /* No quote, backslash, control character or byte beyond ASCII. */
@@ -144,10 +148,11 @@ static size_t plain_length(struct span text)
     size_t length = 0;
     while (length + 8 <= text.length && eight_are_plain(text.at + length))
         length += 8;
-    while (length < text.length && !needs_escape(text.at[length])) {
+    while (length < text.length) {
+        struct span rest = span_from(text.at + length, text.length - length);
         bool is_valid;
-        size_t step = utf8_character(span_from(text.at + length, text.length - length), &is_valid);
-        if (!is_valid)
+        size_t step = utf8_character(rest, &is_valid);
+        if (!is_valid || needs_escape(rest))
             break;
         length += step;
     }
@@ -172,7 +177,7 @@ void json_text(struct json *json, struct span value)
         bool is_valid;
         length = utf8_character(value, &is_valid);
         if (is_valid)
-            put_escape(json, value.at[0]);
+            put_escape(json, (uint8_t)value.at[length - 1]);
         else
             put(json, span_of(UTF8_REPLACEMENT));
         value = span_from(value.at + length, value.length - length);

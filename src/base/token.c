@@ -19,10 +19,10 @@ enum { RIGHT_COUNT = sizeof rights / sizeof rights[0] };
 
 const char *right_word(enum right right)
 {
-    for (size_t i = 0; i < RIGHT_COUNT; i++)
-        if (rights[i].right == right)
-            return rights[i].word;
-    return "none";
+    size_t i = 0;
+    while (rights[i].right != right)
+        i++;
+    return rights[i].word;
 }
 
 static unsigned right_read(struct span word)

@@ -12,7 +12,7 @@ enum right {
     RIGHT_NONE = 0
 };
 
-/* Of a right, as token files and problem details write it. */
+/* Of one right, as token files and problem details write it. */
 const char *right_word(enum right right);
 
 /* `put,get` into their bits; false for a word that is none, and for no word at all. */

@@ -36,12 +36,11 @@ bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_o
     reserve->count = blocks;
     reserve->last = &reserve->first;
     reserve->blocks = account_alloc(ACCOUNT_BLOCK, blocks * sizeof *reserve->blocks);
-    if (reserve->blocks == NULL)
-        goto fail;
-    reserve->slab = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (reserve->slab == MAP_FAILED) {
-        reserve->slab = NULL;
-        goto fail;
+    void *slab = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    reserve->slab = slab == MAP_FAILED ? NULL : slab;
+    if (reserve->blocks == NULL || reserve->slab == NULL) {
+        reserve_close(&reserve);
+        return false;
     }
     for (unsigned i = blocks; i-- > 0;) {
         struct block *block = &reserve->blocks[i];
@@ -51,9 +50,6 @@ bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_o
     }
     *reserve_out = reserve;
     return true;
-fail:
-    reserve_close(&reserve);
-    return false;
 }
 
 void reserve_close(struct reserve **reserve)

@@ -121,9 +121,9 @@ static bool check_place(struct guard *guard, unsigned char byte, struct error *e
         return check_chunk(guard, byte, error);
     case GUARD_HEAD:
     case GUARD_TRAILER:
-        return check_field(guard, byte, error);
+        break;
     }
-    return true;
+    return check_field(guard, byte, error);
 }
 
 /* How many printable characters stand in front, `most` at most. */

@@ -4,6 +4,7 @@
 
 #include "core/account.h"
 #include "core/loop.h"
+#include "http/framing.h"
 #include "http/guard.h"
 
 /* What is only there during a call. */
@@ -329,57 +330,6 @@ static bool set_version(struct h1 *h1, struct request *request, struct error *er
     return error_set(error, ERROR_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
 }
 
-/* RFC 9112 6.1 to 6.3: one way to say how long the body is, or none. */
-static bool set_framing(const struct h1 *h1, struct request *request, struct error *error)
-{
-    struct span length, coding = {"", 0};
-    unsigned lengths = request_count(request, "content-length"), codings = request_count(request, "transfer-encoding");
-    if (lengths > 0 && codings > 0)
-        return error_set(error, ERROR_MALFORMED_REQUEST, "The request has both Content-Length and Transfer-Encoding.");
-    if (lengths > 1)
-        return error_set(error, ERROR_MALFORMED_REQUEST, "The request has several Content-Length fields.");
-    if (codings > 0) {
-        request_find(request, "transfer-encoding", &coding);
-        if (request->is_http_1_0)
-            return error_set(error, ERROR_MALFORMED_REQUEST, "HTTP/1.0 has no Transfer-Encoding.");
-        if (codings > 1 || !span_equal_nocase(coding, span_of("chunked")))
-            return error_set(error, ERROR_UNKNOWN_TRANSFER_CODING,
-                             "Only `Transfer-Encoding: chunked` is taken, alone.");
-        if ((h1->parser.flags & F_CHUNKED) == 0) /* llhttp reads it otherwise */
-            return error_set(error, ERROR_MALFORMED_REQUEST, "Transfer-Encoding can't be read.");
-        request->is_chunked = request->has_body = true;
-        return true;
-    }
-    unsigned long long bytes = 0;
-    if (lengths == 1 && request_find(request, "content-length", &length) && !span_to_u64(length, &bytes))
-        return error_set(error, ERROR_MALFORMED_REQUEST, "Content-Length is not a number of bytes.");
-    if (bytes > INT64_MAX)
-        return error_set(error, ERROR_FILE_TOO_LARGE, "No file can be as large as Content-Length says.");
-    request->content_length = bytes;
-    request->has_body = bytes > 0;
-    return true;
-}
-
-static bool set_host(struct request *request, struct error *error)
-{
-    unsigned hosts = request_count(request, "host");
-    struct span host = {"", 0};
-    request_find(request, "host", &host);
-    if (hosts > 1)
-        return error_set(error, ERROR_INVALID_HOST, "The request has several Host fields.");
-    if (hosts == 0 && !request->is_http_1_0)
-        return error_set(error, ERROR_INVALID_HOST, "The request has no Host field.");
-    if (hosts == 1 && !authority_is_valid(host))
-        return error_set(error, ERROR_INVALID_HOST, "Host is not a host name with an optional port.");
-    request->authority = host;
-    if (request->target.authority.at == NULL)
-        return true;
-    if (!authority_is_valid(request->target.authority))
-        return error_set(error, ERROR_INVALID_HOST, "The request target has no valid host.");
-    request->authority = request->target.authority; /* RFC 9112 3.2.2 */
-    return true;
-}
-
 static bool set_expectation(struct request *request, struct error *error)
 {
     struct span expect;
@@ -416,8 +366,9 @@ static bool check_head(struct h1 *h1)
     *request = (struct request){0};
     request_set_fields(request, head->fields, head_fields(head, 0, head->fields));
     request->keeps_alive = llhttp_should_keep_alive(&h1->parser);
-    return set_method(h1, request, error) && set_version(h1, request, error) && set_framing(h1, request, error) &&
-           set_target(head, request, error) && set_host(request, error) && set_expectation(request, error);
+    return set_method(h1, request, error) && set_version(h1, request, error) &&
+           framing_read(request, (h1->parser.flags & F_CHUNKED) != 0, error) && set_target(head, request, error) &&
+           framing_read_host(request, error) && set_expectation(request, error);
 }
 
 /* Fields that say how a message is framed, where it goes or who sent it have no business in trailers (RFC 9110

@@ -115,7 +115,7 @@ def assert_aborted_upload_goes(server, others):
 
 
 @pytest.mark.parametrize('what', [WRITES, ALL])
-def test_only_those_wait_that_need_the_disk(start, troubled, place, what):
+def test_only_those_wait_that_need_the_disk(place, troubled, start, what):
     server = start('--threads', '2', '--head-timeout', '1s', store=place / 'files', listen=('127.0.0.1:0', '127.0.0.1:0'))
     assert requests.put(f'{server.url}/files/before', data=b'x', timeout=10).status_code == 201
     admin = f'http://127.0.0.1:{server.admin}'
@@ -138,7 +138,7 @@ def test_only_those_wait_that_need_the_disk(start, troubled, place, what):
     server.end({'before': b'x', **uploads.join(), **small.join()})
 
 
-def test_it_says_that_it_is_not_ready(start, troubled):
+def test_it_says_that_it_is_not_ready(troubled, start):
     server = start('--threads', '1', store=troubled.place / 'files')
     assert requests.get(f'{server.url}/readyz', timeout=10).status_code == 200
     troubled.tell('hangs', ALL)
@@ -150,7 +150,7 @@ def test_it_says_that_it_is_not_ready(start, troubled):
     server.end([])
 
 
-def test_it_ends_although_the_disk_hangs(start_release, troubled):
+def test_it_ends_although_the_disk_hangs(troubled, start_release):
     server = start_release('--threads', '2', '--drain-timeout', '1s', store=troubled.place / 'files')
     troubled.tell('hangs', ALL)
     clients = []
@@ -172,7 +172,7 @@ def test_it_ends_although_the_disk_hangs(start_release, troubled):
     server.end([])
 
 
-def test_memory_does_not_follow_the_clients_when_the_disk_is_slow(start_release, troubled):
+def test_memory_does_not_follow_the_clients_when_the_disk_is_slow(troubled, start_release):
     uploads, size = 32, 10_000_000
     server = start_release('--threads', '1', '--durable', 'no', '--log-level', 'error', store=troubled.place / 'files')
     assert requests.put(f'{server.url}/files/first', data=bytes(size), timeout=60).status_code == 201

@@ -91,6 +91,9 @@ static void each_path_has_its_answer(void **state)
         {ROAD_ADDRESS, "OPTIONS", "/files/a", "", 204, ""},
         {ROAD_ADDRESS, "OPTIONS", "*", "", 204, ""},
         {ROAD_ADDRESS, "GET", "/files/?limit=x", "", 400, "invalid_parameter"},
+        {ROAD_ADDRESS, "GET", "/files/?limit=0", "", 400, "invalid_parameter"},
+        {ROAD_ADDRESS, "GET", "/files/?prefix=%FF", "", 400, "invalid_parameter"},
+        {ROAD_ADDRESS, "GET", "/files/?prefix=a+b&after=a", "", 200, "\"files\":[]"},
         {ROAD_ADDRESS, "GET", "/files/?limit=3", "", 200, "\"files\":[{\"filename\":\"00\",\"key\":\"list/00\""},
         {ROAD_ADDRESS, "GET", "/files/?prefix=list/0&after=list/08", "", 200,
          "\"files\":[{\"filename\":\"09\",\"key\":\"list/09\""},
@@ -135,6 +138,45 @@ static void each_path_has_its_answer(void **state)
         }
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
             check(cases[i].address, cases[i].method, cases[i].target, cases[i].fields, cases[i].status, cases[i].has);
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
+/* A line of the head that is longer than what is kept of it. */
+static void what_is_too_long_is_refused(void **state)
+{
+    static const struct {
+        const char *begin;
+        unsigned length;
+        const char *end, *code;
+    } cases[] = {
+        {"PUT /files/x HTTP/1.1\r\nHost: x\r\nContent-Type: a/", 254, "\r\nContent-Length: 0\r\n\r\n",
+         "invalid_header"},
+        {"PUT /files/x HTTP/1.1\r\nHost: x\r\nContent-Encoding: ", 64, "\r\nContent-Length: 0\r\n\r\n",
+         "invalid_header"},
+        {"PUT /files/x HTTP/1.1\r\nHost: ", 301, "\r\nContent-Length: 0\r\n\r\n", "invalid_host"},
+        {"GET /files/ HTTP/1.1\r\nHost: ", 301, "\r\n\r\n", "invalid_host"},
+        {"GET /files/?prefix=", 4000, " HTTP/1.1\r\nHost: x\r\n\r\n", "invalid_parameter"},
+    };
+    for_seeds(1)
+    {
+        struct road road;
+        open_road(&road);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            struct text text = {0};
+            text_print(&text, "%s", cases[i].begin);
+            for (unsigned j = 0; j < cases[i].length; j++)
+                text_add(&text, "a", 1);
+            text_print(&text, "%s", cases[i].end);
+            struct client *client = road_send(&text);
+            road_run();
+            assert_int_equal(road_status(client), 400);
+            struct span received = road_received(client);
+            assert_non_null(memmem(received.at, received.length, cases[i].code, strlen(cases[i].code)));
+            client_free(&client);
+            text_free(&text);
+        }
         road_check_idle(&road);
         road_close(&road);
     }
@@ -210,13 +252,31 @@ static void clients_that_leave_a_list_leave_nothing(void **state)
     }
 }
 
+/* A body of which a lot has come is read with the kernel's own tuning when its client is far away. */
+static void a_client_far_away_is_read_as_one_nearby(void **state)
+{
+    for_seeds(SEEDS(2))
+    {
+        struct road road;
+        open_road(&road);
+        struct machine_habits far = habits_of(seed);
+        far.round_trip_us = 20000;
+        machine_change(&far);
+        put("far", 3 << 20);
+        road_check_idle(&road);
+        road_close(&road);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         seeded_test(each_path_has_its_answer),
+        seeded_test(what_is_too_long_is_refused),
         seeded_test(foreign_names_are_refused_at_the_admin_address),
         seeded_test(an_allocation_that_fails_costs_one_answer),
         seeded_test(clients_that_leave_a_list_leave_nothing),
+        seeded_test(a_client_far_away_is_read_as_one_nearby),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -111,11 +111,35 @@ static void requests_that_nobody_waits_for_are_refused_at_last(void **state)
     }
 }
 
+/* What is asked for the store comes too late for one, and for the other not at all. */
+static void a_store_that_does_not_answer_is_not_ready(void **state)
+{
+    for_seeds(SEEDS(20))
+    {
+        struct stuck watched;
+        open_stuck(&watched);
+        struct text text = {0};
+        text_print(&text, "GET /readyz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhe");
+        struct client *patient = road_send(&text), *other = road_send(&text);
+        machine_run(MANY, machine_now_ms() + 1 + machine_random(1500));
+        client_send(patient, "llo", 3);
+        machine_run(MANY, machine_now_ms() + 1 + machine_random(300));
+        client_reset(other);
+        client_free(&other);
+        machine_run(MANY, machine_now_ms() + 3000);
+        assert_int_equal(road_status(patient), 503);
+        assert_non_null(memmem(road_received(patient).at, road_received(patient).length, "store_unavailable", 17));
+        text_free(&text);
+        check_goes_on(&watched);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         seeded_test(uploads_that_are_aborted_wait_within_the_budget),
         seeded_test(requests_that_nobody_waits_for_are_refused_at_last),
+        seeded_test(a_store_that_does_not_answer_is_not_ready),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -314,6 +314,35 @@ static void uploads_under_way_when_the_server_is_told_to_end_are_finished(void *
     }
 }
 
+static const char list[] = "GET /files/ HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/* Behind the uploads; who has hung up does not hold up the other. */
+static void a_list_waits_in_line_for_memory(void **state)
+{
+    for_seeds(SEEDS(4))
+    {
+        struct road road;
+        struct upload uploads[CROWD];
+        open_road(&road, scarce);
+        unsigned count = fill(uploads);
+        struct client *gone = client_connect(ROAD_ADDRESS), *lists = client_connect(ROAD_ADDRESS);
+        client_send(gone, list, sizeof list - 1);
+        client_send(lists, list, sizeof list - 1);
+        road_settle();
+        assert_int_equal(road_status(lists), 0);
+        client_reset(gone);
+        for (unsigned i = 0; i < CROWD; i++) {
+            say_rest(&uploads[i]);
+            road_settle();
+        }
+        road_run();
+        assert_in_range(count, 1, CROWD - 1);
+        assert_int_equal(road_status(lists), 200);
+        road_close(&road);
+        free_all(uploads, CROWD);
+    }
+}
+
 static void who_waits_for_memory_when_the_server_ends_is_told_to_come_again(void **state)
 {
     for_seeds(SEEDS(10))
@@ -324,8 +353,13 @@ static void who_waits_for_memory_when_the_server_ends_is_told_to_come_again(void
         struct span value;
         open_road(&road, scarce);
         unsigned count = fill(uploads);
+        struct client *lists = client_connect(ROAD_ADDRESS);
+        client_send(lists, list, sizeof list - 1);
+        road_settle();
         server_end(road.server, 1);
         machine_run(MANY, machine_now_ms() + 300);
+        assert_int_equal(road_status(lists), 503);
+        client_free(&lists);
         for (unsigned i = count; i < CROWD; i++) {
             struct span received = road_received(uploads[i].client);
             assert_true(reply_take(&received, false, &reply));
@@ -545,6 +579,7 @@ int main(void)
         seeded_test(more_uploads_than_fit_are_all_done),
         seeded_test(heads_wait_for_memory_and_are_all_answered),
         seeded_test(uploads_under_way_when_the_server_is_told_to_end_are_finished),
+        seeded_test(a_list_waits_in_line_for_memory),
         seeded_test(who_waits_for_memory_when_the_server_ends_is_told_to_come_again),
         seeded_test(uploads_that_do_not_finish_are_aborted),
         seeded_test(a_server_that_is_told_to_end_at_any_moment_ends),

@@ -196,7 +196,7 @@ static void start(struct task *task)
     struct upload_terms terms = {.meta = {.key = user->key, .is_size_known = chance(500), .size = user->size},
                                  .kinds = DIGEST_CRC32C | DIGEST_MD5,
                                  .request_id = "test",
-                                 .who = ""};
+                                 .who = seed % 3 == 0 ? "somebody" : ""};
     struct error error;
     if (!upload_open(&run.intake, &terms, &user->user, &user->upload, &error)) {
         assert_int_not_equal(error.code, ERROR_NONE);
@@ -456,6 +456,33 @@ static void what_is_recorded_is_what_became_of_it(void **state)
     assert_true(left_and_stored > 0 && left_and_failed > 0);
 }
 
+/* What it would take along of whoever has left has no room: it is published, and its record says that nobody was told. */
+static void who_leaves_without_memory_while_it_is_published_is_recorded(void **state)
+{
+    static char written[64 * 1024];
+    unsigned untold = 0;
+    for_seeds(6)
+    {
+        bool goes_on = true;
+        for (uint64_t moment = 0; goes_on && moment < 60; moment++) {
+            begin(IN_SCRIPT, 1 << 20);
+            begin_log();
+            struct user *user = add_user(100);
+            run.may_fail = true;
+            goes_on = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
+            account_fail_at(1);
+            if (user->upload != NULL)
+                abort_upload(user);
+            account_fail_at(0);
+            assert_in_range(machine_run(MANY, machine_now_ms() + HOUR_MS), 0, MANY - 1);
+            end_log(written, sizeof written);
+            untold += records_of(written, "upload_untold");
+            end();
+        }
+    }
+    assert_true(untold > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +493,7 @@ int main(void)
         seeded_test(who_leaves_while_it_is_published_waits_for_no_block),
         seeded_test(any_allocation_may_fail),
         seeded_test(what_is_recorded_is_what_became_of_it),
+        seeded_test(who_leaves_without_memory_while_it_is_published_is_recorded),
     };
     return cmocka_run_group_tests_name("upload", tests, NULL, NULL);
 }

@@ -224,6 +224,11 @@ static void every_claimed_digest_must_agree(void **state)
     claimed.known |= DIGEST_SHA512;
     assert_false(digests_agree(&claimed, &actual, &error));
     assert_non_null(strstr(error.detail, "sha512"));
+    actual.known |= DIGEST_SHA512;
+    claimed.sha512[0] = 0xAB;
+    assert_false(digests_agree(&claimed, &actual, &error)); /* two of them would be longer than the detail */
+    assert_non_null(strstr(error.detail, "not ab00"));
+    assert_non_null(strstr(error.detail, "... as was sent."));
 }
 
 static void names_are_read_as_the_query_has_them(void **state)

@@ -248,6 +248,17 @@ static void loops_share_it_without_losing_a_byte(void **state)
     assert_int_equal(budget_used(budget), 0);
 }
 
+static void without_memory_there_is_none(void **state)
+{
+    (void)state;
+    struct budget *none = NULL;
+    account_fail_at(1);
+    assert_false(budget_open(&none, SIZE));
+    account_fail_at(0);
+    assert_null(none);
+    budget_close(&none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +268,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_leaves_after_the_grant_is_not_told_of_it, setup, teardown),
         cmocka_unit_test_setup_teardown(a_ticket_larger_than_the_budget_is_granted_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(an_overdraft_is_paid_back_before_anybody_is_granted_anything, setup, teardown),
+        cmocka_unit_test(without_memory_there_is_none),
         cmocka_unit_test_setup_teardown(loops_share_it_without_losing_a_byte, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
