@@ -36,9 +36,8 @@ bool reserve_open(struct loop *loop, unsigned blocks, struct reserve **reserve_o
     reserve->count = blocks;
     reserve->last = &reserve->first;
     reserve->blocks = account_alloc(ACCOUNT_BLOCK, blocks * sizeof *reserve->blocks);
-    void *slab = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    reserve->slab = slab == MAP_FAILED ? NULL : slab;
-    if (reserve->blocks == NULL || reserve->slab == NULL) {
+    reserve->slab = mmap(NULL, (size_t)blocks * BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (reserve->blocks == NULL || reserve->slab == MAP_FAILED) {
         reserve_close(&reserve);
         return false;
     }
@@ -58,7 +57,7 @@ void reserve_close(struct reserve **reserve)
     if (r == NULL)
         return;
     assert(r->in_use == 0 && r->first == NULL);
-    if (r->slab != NULL)
+    if (r->slab != MAP_FAILED)
         munmap(r->slab, (size_t)r->count * BLOCK_SIZE);
     account_free(ACCOUNT_BLOCK, &r->blocks, r->count * sizeof *r->blocks);
     account_free(ACCOUNT_BLOCK, reserve, sizeof *r);

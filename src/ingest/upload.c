@@ -131,7 +131,8 @@ static void end(struct upload *upload, const struct outcome *outcome)
     struct error untold;
     error_set(&untold, ERROR_CLIENT_GONE, "Its client went away before it was told.");
     const struct error *why = is_stored ? (user == NULL ? &untold : NULL) : &outcome->error;
-    record_end(upload, is_stored ? METRIC_STORED : METRIC_FAILED, why);
+    bool was_open = upload->times.open_ms != 0;
+    record_end(upload, is_stored ? METRIC_STORED : was_open ? METRIC_FAILED : METRIC_REFUSED, why);
     free_upload(upload);
     if (user != NULL)
         user->ended(user, outcome);

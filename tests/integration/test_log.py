@@ -121,7 +121,7 @@ def test_requests_that_break_off_are_recorded(start):
     reset(client)
     record = record_of(server, '/files/reset')
     assert (record['status'], record['code'], record['received']) == (499, 'client_gone', 40)
-    received = server.talk(head('PUT', '/files/short', 'Content-Length: 100') + b'x' * 40, shut=True)  # no more comes
+    received = server.talk(head('PUT', '/files/short', 'Content-Length: 100') + b'x' * 40, pause=0.5, shut=True)  # no more comes
     record = record_of(server, '/files/short')
     assert (record['status'], record['code'], record['received']) == (400, 'incomplete_body', 40)
     assert record['sent'] == len(only_answer(received).body)
