@@ -13,6 +13,7 @@ struct budget {
     int64_t size;
     pthread_mutex_t lock;
     struct ticket *first, *last; /* the queue, under the lock */
+    uint32_t places;             /* given in it so far, under the lock */
     _Atomic unsigned waiting;
 };
 
@@ -65,6 +66,7 @@ static void queue_last(struct budget *budget, struct ticket *ticket)
     *(budget->last != NULL ? &budget->last->next : &budget->first) = ticket;
     budget->last = ticket;
     ticket->is_waiting = true;
+    ticket->place = budget->places++;
     atomic_fetch_add(&budget->waiting, 1);
 }
 
@@ -170,4 +172,20 @@ uint64_t budget_size(const struct budget *budget)
 unsigned budget_waiting(const struct budget *budget)
 {
     return atomic_load(&budget->waiting);
+}
+
+bool budget_is_in_order(struct budget *budget)
+{
+    unsigned count = 0;
+    bool is_in_order = true;
+    pthread_mutex_lock(&budget->lock);
+    for (const struct ticket *ticket = budget->first; ticket != NULL; ticket = ticket->next, count++)
+        is_in_order = is_in_order && ticket->is_waiting && ticket->bytes > 0 &&
+                      (ticket->next == NULL || (int32_t)(ticket->next->place - ticket->place) > 0);
+    int64_t word = atomic_load(&budget->word);
+    is_in_order = is_in_order && count == atomic_load(&budget->waiting) &&
+                  ((word & SOMEBODY_WAITS) != 0) == (count > 0) &&
+                  (count == 0 || !fits(budget, used_of(word), budget->first->bytes));
+    pthread_mutex_unlock(&budget->lock);
+    return is_in_order;
 }

@@ -17,6 +17,7 @@ struct ticket {
     uint64_t bytes;               /* what it is for; 0 when it is not held and not waited for */
     bool is_waiting;
     bool was_queued; /* touched by the loop that asked only */
+    uint32_t place;  /* in the order in which tickets were queued */
     struct loop *loop;
     struct task task; /* `run` is the owner's: the ticket is held now. Told on the loop that asked */
 };
@@ -41,3 +42,7 @@ bool budget_is_short(const struct budget *budget);
 int64_t budget_used(const struct budget *budget);
 uint64_t budget_size(const struct budget *budget);
 unsigned budget_waiting(const struct budget *budget);
+
+/* For tests: those who wait do so in the order in which they came, there is no room for the first of them, and whoever comes now is
+ * told that somebody waits. */
+bool budget_is_in_order(struct budget *budget);

@@ -31,6 +31,7 @@ struct order {
     enum habit habit;
     char key[32];
     struct body body, second; /* of a PUT, and of the one that is pipelined behind it */
+    bool second_is_wrong;
     struct posted_form form;
     struct client *client;
     struct text text;
@@ -105,6 +106,7 @@ static void check_always(void *owner)
         fail_msg("tickets for %lld bytes are out, and there are %llu", (long long)(used - orphaned),
                  (unsigned long long)budget_size(server->uploads));
     assert_true(budget_used(server->heads) >= 0);
+    assert_true(budget_is_in_order(server->heads) && budget_is_in_order(server->uploads));
     assert_true(budget_waiting(server->uploads) <= 2 * CLIENTS);
     crowd->is_waiting = crowd->is_waiting || budget_waiting(server->uploads) > 0;
 }
@@ -137,6 +139,7 @@ static struct body new_body(void)
     return (struct body){1 + machine_random(UINT64_MAX - 1), chance(most[chance(6)])};
 }
 
+/* A request that is refused. */
 static void write_wrong(struct order *order)
 {
     static const char *const wrong[] = {
@@ -175,7 +178,10 @@ static void write_order(struct order *order, unsigned number)
         text_put(&order->text, order->key, &order->body, expects);
         break;
     }
-    if (order->habit == HABIT_PIPELINES) {
+    order->second_is_wrong = order->habit == HABIT_PIPELINES && is_one_in(3);
+    if (order->second_is_wrong) {
+        write_wrong(order);
+    } else if (order->habit == HABIT_PIPELINES) {
         char second[40];
         snprintf(second, sizeof second, "%s-2", order->key);
         order->second = new_body();
@@ -257,11 +263,11 @@ static bool may_break(const struct order *order)
     return order->habit == HABIT_CUTS || order->habit == HABIT_SILENT;
 }
 
-static void check_status(const struct crowd *crowd, const struct order *order, int status)
+static void check_status(const struct crowd *crowd, const struct order *order, bool is_wrong, int status)
 {
     bool is_excused = crowd->may_fail && (status == 0 || status == 500 || status == 503 || status == 507);
     bool is_cut = may_break(order) && (status == 0 || status == 400 || status == 408);
-    bool is_right = order->asked == ASKED_WRONG ? status >= 400 && status < 500 : is_stored(status);
+    bool is_right = is_wrong ? status >= 400 && status < 500 : is_stored(status);
     if (!is_right && !is_excused && !is_cut)
         fail_msg("upload %u (kind %d, habit %d) was answered by %d", (unsigned)(order - crowd->orders),
                  (int)order->asked, (int)order->habit, status);
@@ -283,14 +289,14 @@ static void judge(struct crowd *crowd, struct order *order)
     struct reply reply = {0};
     bool is_told = reply_take(&rest, false, &reply);
     order->status = is_told ? reply.status : 0;
-    check_status(crowd, order, order->status);
+    check_status(crowd, order, order->asked == ASKED_WRONG, order->status);
     if (is_stored(order->status) && order->asked == ASKED_FORM)
         posted_check(&order->form, &reply);
     else if (is_stored(order->status) && order->asked != ASKED_SHARED)
         assert_true(holds(order, order->key, &order->body));
     if (order->habit == HABIT_PIPELINES && is_stored(order->status)) {
         order->second_status = reply_take(&rest, false, &reply) ? reply.status : 0;
-        check_status(crowd, order, order->second_status);
+        check_status(crowd, order, order->second_is_wrong, order->second_status);
     }
 }
 

@@ -244,6 +244,7 @@ static void loops_share_it_without_losing_a_byte(void **state)
         loop_post(actors[i].loop, &actors[i].step);
     }
     assert_true(run_loops(loops, LOOPS));
+    assert_true(budget_is_in_order(budget));
     assert_int_equal(budget_waiting(budget), 0);
     assert_int_equal(budget_used(budget), 0);
 }
