@@ -208,6 +208,9 @@ static void *drive(void *unused)
 static void serve_and(const char *line, void (*run)(void))
 {
     pthread_t driver;
+    char *log = path_of("log"); /* of the server before */
+    REQUIRE(unlink(log) == 0 || errno == ENOENT);
+    free(log);
     driven = run;
     sigset_t all;
     sigfillset(&all); /* signals are the server's */
