@@ -51,7 +51,6 @@ static bool site_open(struct site *site, struct loop *loop, struct budget *uploa
     site->user.accepted = accepted;
     site->terms =
         (struct http_terms){.idle_ms = 60 * SECOND, .head_ms = 60 * SECOND, .body_ms = 60 * SECOND, .begin = begin};
-    site->http.closed = closed;
     if (!store_file_open(folder, &terms, &site->ingest.intake.store, &error)) {
         fprintf(stderr, "two_stores: %s\n", error.detail);
         return false;

@@ -20,7 +20,7 @@ enum { RIGHT_COUNT = sizeof rights / sizeof rights[0] };
 const char *right_word(enum right right)
 {
     size_t i = 0;
-    while (rights[i].right != right)
+    while (i < RIGHT_COUNT - 1 && rights[i].right != right)
         i++;
     return rights[i].word;
 }

@@ -42,7 +42,10 @@ bool framing_read_host(struct request *request, struct error *error)
     if (hosts == 1 && !authority_is_valid(host))
         return error_set(error, ERROR_INVALID_HOST, "Host is not a host name with an optional port.");
     request->authority = host;
-    if (request->target.authority.at != NULL)
-        request->authority = request->target.authority; /* RFC 9112 3.2.2; target_read has looked at it */
+    if (request->target.authority.at == NULL)
+        return true;
+    if (!authority_is_valid(request->target.authority))
+        return error_set(error, ERROR_INVALID_HOST, "The request target has no valid host.");
+    request->authority = request->target.authority; /* RFC 9112 3.2.2 */
     return true;
 }

@@ -110,8 +110,9 @@ def test_what_the_parser_refuses_is_recorded_too(start, sent, status, code):
     server.end([])
 
 
-def test_requests_that_break_off_are_recorded(start):
-    server, body = start('--body-timeout', '1s'), os.urandom(8_000_000)
+@pytest.mark.parametrize('durable, pause', [('no', 0.0), ('yes', 0.5)])  # until a thread has opened a file for it
+def test_requests_that_break_off_are_recorded(start, durable, pause):
+    server, body = start('--body-timeout', '1s', '--durable', durable), os.urandom(8_000_000)
     requests.put(f'{server.url}/files/big', data=body)
     client = server.connect()  # in the middle of what it sends
     client.sendall(head('PUT', '/files/reset', 'Content-Length: 100') + b'x' * 40)
@@ -121,7 +122,7 @@ def test_requests_that_break_off_are_recorded(start):
     reset(client)
     record = record_of(server, '/files/reset')
     assert (record['status'], record['code'], record['received']) == (499, 'client_gone', 40)
-    received = server.talk(head('PUT', '/files/short', 'Content-Length: 100') + b'x' * 40, pause=0.5, shut=True)  # no more comes
+    received = server.talk(head('PUT', '/files/short', 'Content-Length: 100') + b'x' * 40, pause=pause, shut=True)  # no more comes
     record = record_of(server, '/files/short')
     assert (record['status'], record['code'], record['received']) == (400, 'incomplete_body', 40)
     assert record['sent'] == len(only_answer(received).body)

@@ -313,15 +313,18 @@ def test_hundreds_of_pipelined_requests_are_answered(start):
     server.end({f'p{number}': b'%04d' % number for number in range(300)})
 
 
-def first_answer(server, asked):
-    """To a client that waits for it before it sends its body."""
+def first_answer(server, asked, shut):
+    """To a client that waits for it before it sends its body; `shut`: that closes its half instead."""
+    if shut:
+        return only_answer(server.talk(asked, shut=True))
     with server.connect() as client:
         client.sendall(asked)
         return only_answer(client.recv(65536))
 
 
-def test_a_client_that_expects_100_is_asked_for_its_body_only_when_it_is_wanted(start):
-    server = start('--max-file-size', '1MiB')
+@pytest.mark.parametrize('durable, shut', [('no', True), ('yes', False)])
+def test_a_client_that_expects_100_is_asked_for_its_body_only_when_it_is_wanted(start, durable, shut):
+    server = start('--max-file-size', '1MiB', '--durable', durable)
     ask = b'PUT /files/w HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n'
     with server.connect() as client:
         for number in range(3):
@@ -335,9 +338,9 @@ def test_a_client_that_expects_100_is_asked_for_its_body_only_when_it_is_wanted(
                                  (b'Content-MD5: x\r\n', 400, 'invalid_digest'), (b'Origin: http://evil\r\n', 403, 'foreign_origin'),
                                  (b'Content-Range: bytes 0-1/2\r\n', 400, 'content_range_refused')):
         for framing in (b'Content-Length: 5\r\n\r\n', b'Transfer-Encoding: chunked\r\n\r\n'):
-            assert_problem(first_answer(server, ask + fields + framing), status, code)
-    assert_problem(first_answer(server, ask + b'Content-Length: 2000000\r\n\r\n'), 413, 'file_too_large')
-    assert_problem(first_answer(server, ask.replace(b'/files/w', b'/files/w/x') + b'Content-Length: 5\r\n\r\n'), 409)
+            assert_problem(first_answer(server, ask + fields + framing, shut), status, code)
+    assert_problem(first_answer(server, ask + b'Content-Length: 2000000\r\n\r\n', shut), 413, 'file_too_large')
+    assert_problem(first_answer(server, ask.replace(b'/files/w', b'/files/w/x') + b'Content-Length: 5\r\n\r\n', shut), 409)
     server.end({'w': b''})
 
 

@@ -422,6 +422,17 @@ static unsigned records_of(const char *written, const char *event)
     return count;
 }
 
+/* One upload, so many events long; whether there were as many. */
+static struct user *begin_recorded(uint64_t moment, bool *goes_on_out)
+{
+    begin(IN_SCRIPT, 1 << 20);
+    begin_log();
+    struct user *user = add_user(100);
+    run.may_fail = true;
+    *goes_on_out = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
+    return user;
+}
+
 /* Also when its client leaves while it is published, which may fail. */
 static void what_is_recorded_is_what_became_of_it(void **state)
 {
@@ -431,11 +442,7 @@ static void what_is_recorded_is_what_became_of_it(void **state)
     {
         bool goes_on = true;
         for (uint64_t moment = 0; goes_on && moment < 60; moment++) {
-            begin(IN_SCRIPT, 1 << 20);
-            begin_log();
-            struct user *user = add_user(100);
-            run.may_fail = true;
-            goes_on = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
+            struct user *user = begin_recorded(moment, &goes_on);
             if (user->has_begun && seed % 2 == 0)
                 user->scripted.fails_in = 1 + machine_random(3);
             bool was_publishing = user->scripted.state == SCRIPTED_PUBLISHING;
@@ -465,11 +472,7 @@ static void who_leaves_without_memory_while_it_is_published_is_recorded(void **s
     {
         bool goes_on = true;
         for (uint64_t moment = 0; goes_on && moment < 60; moment++) {
-            begin(IN_SCRIPT, 1 << 20);
-            begin_log();
-            struct user *user = add_user(100);
-            run.may_fail = true;
-            goes_on = machine_run(moment, machine_now_ms() + HOUR_MS) == moment;
+            struct user *user = begin_recorded(moment, &goes_on);
             account_fail_at(1);
             if (user->upload != NULL)
                 abort_upload(user);

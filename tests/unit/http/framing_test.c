@@ -78,6 +78,7 @@ static void a_request_has_one_host(void **state)
         {"", NULL, true, ""},
         {"", NULL, false, NULL},
         {"", "b.example", false, NULL},
+        {"Host: a.example", "b example", false, NULL},
         {"Host: a\nHost: a", NULL, false, NULL},
         {"Host: a b", NULL, false, NULL},
         {"Host:", NULL, false, NULL},
